@@ -1,0 +1,1 @@
+"""vlaudit: audit a vision-language checkpoint before it ships (`pytest audits/ --model albef`)."""
