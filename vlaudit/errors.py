@@ -5,6 +5,7 @@ VlauditError
 ├── CheckpointError     a weights file that is not what it should be; nothing was loaded from it
 ├── VocabularyError     a vocabulary that is missing, or is not the checkpoint's
 ├── DataError           a data set that cannot be opened at all (a bad record is a refusal, counted, not an error)
+├── RefusedSample       a sample that cannot be read, or on which a perturbation has no meaning; counted, never fatal
 ├── RequestError        a forward request that this model cannot answer (ask `refusal` first)
 └── AdapterError        a model adapter that does not keep what it declares (raised by `check_adapter`)
 """
@@ -28,6 +29,18 @@ class VocabularyError(VlauditError):
 
 class DataError(VlauditError):
     """A data set cannot be opened at all."""
+
+
+class RefusedSample(VlauditError):  # noqa: N818 - it is an outcome that is counted, not a mistake of the caller
+    """One sample cannot be used as asked; whoever asks counts it with its reason and goes on."""
+
+    def __init__(self, sample_id: str, reason: str) -> None:
+        super().__init__(sample_id, reason)  # as arguments, so that it travels between processes
+        self.sample_id = sample_id
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.sample_id}: {self.reason}"
 
 
 class RequestError(VlauditError, ValueError):

@@ -21,6 +21,12 @@ from vlaudit.seeds import digest
 PHRASE_TYPES = ("people", "bodyparts", "scene", "clothing", "animals", "instruments", "vehicles", "other")
 """The eight coreference types of Flickr30k Entities (Plummer et al. 2015)."""
 
+COLORS = ("black", "white", "red", "green", "yellow", "blue", "brown", "purple", "pink", "orange", "gray")
+"""The eleven basic colour terms of English (Berlin and Kay 1969)."""
+
+SIDES = ("left", "right")
+"""The words that a left-right flip of the image exchanges."""
+
 
 class Box(NamedTuple):
     """A rectangle in pixels of its image: half-open, origin top left, so width is `right - left`."""
