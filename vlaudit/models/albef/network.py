@@ -1,0 +1,195 @@
+"""The whole ALBEF network: image encoder, text encoder, fusion layers and the three heads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from vlaudit.errors import RequestError
+from vlaudit.models.albef.config import AlbefConfig
+from vlaudit.models.albef.text import MaskedLanguageModel, TextEncoder
+from vlaudit.models.albef.vision import VisionTransformer
+from vlaudit.models.attention import Encoded, Layers
+
+
+class Towers:
+    """What the online network and its momentum copy both compute.
+
+    An image pass and a text pass are each computed once and shared: `fuse` takes what they returned.
+    """
+
+    visual_encoder: VisionTransformer
+    text_encoder: MaskedLanguageModel | TextEncoder
+    vision_proj: nn.Linear
+    text_proj: nn.Linear
+
+    @property
+    def _text(self) -> TextEncoder:
+        encoder = self.text_encoder
+        return encoder.bert if isinstance(encoder, MaskedLanguageModel) else encoder
+
+    def encode_image(
+        self,
+        pixel_values: Float[Tensor, "batch channels height breadth"],
+        *,
+        weights: Layers = False,
+        states: Layers = False,
+    ) -> Encoded:
+        """Return the image's states after the final norm, [CLS] first, then the patches row by row.
+
+        `weights` and `states` choose the layers whose attention and states come back; the other layers run
+        the fused kernel. States are those before the final norm.
+        Raises RequestError for images of another size.
+        """
+        encoded: Encoded = self.visual_encoder(pixel_values, weights=weights, states=states)
+        return encoded
+
+    def encode_text(
+        self,
+        input_ids: Int[Tensor, "batch length"],
+        attention_mask: Int[Tensor, "batch length"] | Bool[Tensor, "batch length"],
+        *,
+        weights: Layers = False,
+        states: Layers = False,
+    ) -> Encoded:
+        """Run the caption alone through the layers before fusion; the mask is 0 on padding.
+
+        `states[0]` are the normalised embeddings. Raises RequestError for a caption of too many tokens.
+        """
+        return self._text.encode(input_ids, attention_mask, weights=weights, states=states)
+
+    def fuse(
+        self,
+        text_embeds: Float[Tensor, "batch length width"],
+        attention_mask: Int[Tensor, "batch length"] | Bool[Tensor, "batch length"],
+        image_embeds: Float[Tensor, "#batch patches image_width"],
+        *,
+        weights: Layers = False,
+        states: Layers = False,
+    ) -> Encoded:
+        """Run `encode_text(...).last` through the fusion layers, which read `encode_image(...).last`.
+
+        Row i of the text reads row i of the images; a single image is read by every row.
+        """
+        return self._text.fuse(text_embeds, attention_mask, image_embeds, weights=weights, states=states)
+
+    def mlm_logits(self, fused: Float[Tensor, "*axes width"]) -> Float[Tensor, "*axes vocabulary"]:
+        """Return masked-word logits for fused states: give only the positions that are masked.
+
+        Raises RequestError for a retrieval checkpoint, which has no such head.
+        """
+        if not isinstance(self.text_encoder, MaskedLanguageModel):
+            raise RequestError(
+                "a retrieval checkpoint has no masked-word head; load a pretraining one to predict words"
+            )
+        logits: Tensor = self.text_encoder.cls.predictions(fused)
+        return logits
+
+    def image_feature(
+        self, image_embeds: Float[Tensor, "batch length width"]
+    ) -> Float[Tensor, "batch projection"]:
+        """Return the contrastive image features, of unit length, from [CLS] of the encoded image."""
+        return F.normalize(self.vision_proj(image_embeds[:, 0]), dim=-1)
+
+    def text_feature(
+        self, text_embeds: Float[Tensor, "batch length width"]
+    ) -> Float[Tensor, "batch projection"]:
+        """Return the contrastive text features, of unit length, from [CLS] of the encoded caption."""
+        return F.normalize(self.text_proj(text_embeds[:, 0]), dim=-1)
+
+
+@dataclass(frozen=True)
+class MomentumView(Towers):
+    """The momentum copies, answering as the online network does; they have no matching head of their own."""
+
+    visual_encoder: VisionTransformer
+    text_encoder: MaskedLanguageModel | TextEncoder
+    vision_proj: nn.Linear
+    text_proj: nn.Linear
+
+
+class Albef(nn.Module, Towers):
+    """ALBEF (Li et al. 2021), whose state dict has the published keys.
+
+    `momentum` adds the slowly moving copies and `queues` the stored features that pretraining contrasts
+    against; with both, the keys are exactly those of a published file. Without them it is what audits run.
+    Weights are not fit to train from until `initialise` is called. There is no dropout.
+    """
+
+    image_queue: Tensor
+    text_queue: Tensor
+
+    def __init__(self, config: AlbefConfig, *, momentum: bool = False, queues: bool = False) -> None:
+        super().__init__()
+        self.config = config
+        self.temp = nn.Parameter(torch.tensor(0.07))
+        self.visual_encoder = VisionTransformer(config.vision)
+        self.text_encoder = _text_encoder(config)
+        self.vision_proj = nn.Linear(config.vision.width, config.projection)
+        self.text_proj = nn.Linear(config.text.width, config.projection)
+        self.itm_head = nn.Linear(config.text.width, 2)
+        self.has_momentum = momentum
+        if momentum:
+            self._add_momentum()
+        if queues:
+            self._add_queues()
+
+    def _add_momentum(self) -> None:
+        config = self.config
+        self.visual_encoder_m = VisionTransformer(config.vision)
+        self.vision_proj_m = nn.Linear(config.vision.width, config.projection)
+        self.text_encoder_m = _text_encoder(config)
+        self.text_proj_m = nn.Linear(config.text.width, config.projection)
+
+    def _add_queues(self) -> None:
+        shape = (self.config.projection, self.config.queue_size)
+        self.register_buffer("image_queue", torch.zeros(shape))
+        self.register_buffer("text_queue", torch.zeros(shape))
+        if self.config.layout == "retrieval":
+            self.register_buffer("idx_queue", torch.full((1, self.config.queue_size), -100))
+        self.register_buffer("queue_ptr", torch.zeros(1, dtype=torch.long))
+
+    def itm_logits(self, fused: Float[Tensor, "batch length width"]) -> Float[Tensor, "batch 2"]:
+        """Return the logits of (no match, match) from [CLS] of the fused caption."""
+        logits: Tensor = self.itm_head(fused[:, 0])
+        return logits
+
+    def momentum_view(self) -> MomentumView:
+        """Return the momentum copies as one network; raises RequestError where they are not held."""
+        if not self.has_momentum:
+            raise RequestError("this network holds no momentum copies; load it with momentum=True")
+        return MomentumView(self.visual_encoder_m, self.text_encoder_m, self.vision_proj_m, self.text_proj_m)
+
+    def tie(self) -> None:
+        """Make the tied tensors of the word heads one again; call it after assigning loaded tensors."""
+        for encoder in (self.text_encoder, getattr(self, "text_encoder_m", None)):
+            if isinstance(encoder, MaskedLanguageModel):
+                encoder.tie()
+
+    @torch.no_grad()
+    def initialise(self, std: float = 0.02) -> None:
+        """Draw the weights that training starts from, by torch's generator; momentum copies become equal.
+
+        Tables and matrices of both encoders: truncated normal of `std`; their biases 0. The patch, feature
+        and matching projections are drawn as torch does by default, as in the published code; norms are 1
+        and 0. Differs: the published text encoder's normal is not truncated.
+        """
+        for module in (*self.visual_encoder.modules(), *self.text_encoder.modules()):
+            if isinstance(module, nn.Linear | nn.Embedding):
+                nn.init.trunc_normal_(module.weight, std=std)
+            if isinstance(module, nn.Linear) and module.bias is not None:
+                nn.init.zeros_(module.bias)
+        nn.init.trunc_normal_(self.visual_encoder.pos_embed, std=std)
+        nn.init.trunc_normal_(self.visual_encoder.cls_token, std=std)
+        if self.has_momentum:
+            for name in ("visual_encoder", "vision_proj", "text_encoder", "text_proj"):
+                getattr(self, f"{name}_m").load_state_dict(getattr(self, name).state_dict())
+
+
+def _text_encoder(config: AlbefConfig) -> MaskedLanguageModel | TextEncoder:
+    kind = MaskedLanguageModel if config.layout == "pretraining" else TextEncoder
+    return kind(config.text)
