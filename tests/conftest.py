@@ -1,0 +1,37 @@
+"""How the tests run: stricter than users do.
+
+Array annotations are checked at run time, a warning is an error, and Hypothesis never judges by time.
+"""
+
+import os
+from pathlib import Path
+
+import hypothesis
+import jaxtyping
+import pytest
+
+TESTS = Path(__file__).parent
+
+# Acts on the vlaudit modules that are imported from here on.
+jaxtyping.install_import_hook("vlaudit", "beartype.beartype")
+
+hypothesis.settings.register_profile(
+    "vlaudit", deadline=None, derandomize=os.environ.get("CI", "").lower() == "true"
+)
+hypothesis.settings.load_profile("vlaudit")
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--goldens",
+        metavar="DIR",
+        help="folder of official outputs that the parity tests compare with (default: tests/goldens)",
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Make warnings errors below tests/; first in the list, so that a test's own marks still relax it."""
+    for item in items:
+        if TESTS in item.path.parents:
+            item.add_marker(pytest.mark.filterwarnings("error"), append=False)

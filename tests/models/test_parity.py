@@ -1,0 +1,73 @@
+"""Every tensor that the official code gave, our code gives too.
+
+`pytest tests/models/test_parity.py --goldens DIR` compares every case at or below DIR: a folder with a
+`checkpoint.pth`, whose family is the name of the folder above it. A tensor or a family without a computation
+here fails. A new family is one module beside `parity/albef.py` and one line in FAMILIES.
+"""
+
+from functools import cache
+
+import parity.albef
+import pytest
+import torch
+from parity.cases import Case, find_cases, goldens_folder
+
+from vlaudit.models.precision import exact_float32
+
+FAMILIES = {"albef": parity.albef.outputs}
+
+TOLERANCES = {
+    # Seven times what float32 differs from float64 by in the official code; far below any mistake (README).
+    "cpu": 2e-5,
+    # A GPU sums in another order and has its own exp and erf; still below the mistakes named there.
+    "cuda": 1e-4,
+}
+
+
+def pytest_generate_tests(metafunc):
+    if "tensor" not in metafunc.fixturenames:
+        return
+    cases = find_cases(goldens_folder(metafunc.config))
+    devices = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+    metafunc.parametrize(
+        ("case", "tensor", "device"),
+        [
+            pytest.param(case, name, device, id=_test_id(case, name, device))
+            for case in cases
+            for device in devices
+            for name in case.names or ["outputs.safetensors"]
+        ],
+    )
+
+
+def _test_id(case, name, device):
+    return f"{case.family}/{case.folder.name}/{name}" + ("" if device == "cpu" else f"@{device}")
+
+
+@cache
+def computed(case, device):
+    """Return our outputs for a case, on the CPU; computed once for all of its tests."""
+    with torch.no_grad(), exact_float32():
+        found = FAMILIES[case.family](case, torch.device(device))
+    return {name: tensor.cpu() for name, tensor in found.items()}
+
+
+def test_official_output_is_reproduced(case: Case, tensor, device, record_property):
+    """The tensor has the official shape and type, and lies within the tolerance everywhere."""
+    row = {"family": case.family, "case": str(case.folder), "device": device, "difference": None}
+    row["tolerance"] = TOLERANCES[device]
+    record_property("parity", row)  # by reference: the difference is added below, when it is known
+    assert case.family in FAMILIES, f"no computation for family {case.family!r}, only for {sorted(FAMILIES)}"
+    assert case.names, f"{case.folder} has no readable outputs.safetensors with tensors in it"
+    ours = computed(case, device)
+    assert tensor in ours, f"no computation for {tensor!r} of family {case.family!r}"
+    expected = case.expected[tensor]
+    assert (ours[tensor].shape, ours[tensor].dtype) == (expected.shape, expected.dtype)
+    difference = (ours[tensor].double() - expected.double()).abs().max().item()
+    row["difference"] = difference
+    assert difference <= TOLERANCES[device]  # NaN is not
+
+
+def test_there_are_cases(request):
+    """A folder without a case is no parity."""
+    assert find_cases(goldens_folder(request.config))
