@@ -214,7 +214,8 @@ class Sample:
         ids = {region.id for region in self.regions}
         if len(ids) != len(self.regions):
             raise DataError(f"sample {self.id}: two regions have the same id")
-        for named in (*self.phrases, *self.slots):
+        parts: tuple[Phrase | Slot, ...] = (*self.phrases, *self.slots)
+        for named in parts:
             self._check_span(named.start, named.end)
             _check_known(self.id, named.region_ids, ids)
         for relation in self.relations:
@@ -258,4 +259,4 @@ def words_of(caption: str) -> list[Span]:
     >>> words_of("a dog's ball.")
     [Span(start=0, end=1), Span(start=2, end=7), Span(start=8, end=12)]
     """
-    return [Span(*found.span()) for found in re.finditer(r"[^\W_]+(?:['’][^\W_]+)*", caption)]
+    return [Span(*found.span()) for found in re.finditer(r"[^\W_]+(?:['\u2019][^\W_]+)*", caption)]

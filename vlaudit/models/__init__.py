@@ -1,0 +1,1 @@
+"""Answer forward requests for one checkpoint family each, behind one boundary (`base`)."""

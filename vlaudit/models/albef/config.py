@@ -136,9 +136,7 @@ class AlbefConfig:
     def published(cls, layout: Layout = "pretraining") -> AlbefConfig:
         """Return the sizes of the published models: 256 px when pretraining, 384 px for retrieval."""
         vision = VisionConfig(256 if layout == "pretraining" else 384, 16, width=768, depth=12, heads=12)
-        text = TextConfig(
-            30522, 768, layers=12, heads=12, intermediate=3072, fusion_layer=6, encoder_width=768
-        )
+        text = TextConfig(30522, 768, layers=12, heads=12, intermediate=3072, fusion_layer=6, encoder_width=768)
         return cls(vision, text, projection=256, layout=layout)
 
     @classmethod
@@ -160,9 +158,7 @@ class AlbefConfig:
         } | _named(self, _OWN_FIELDS)
 
     @classmethod
-    def from_tensors(
-        cls, tensors: Mapping[str, HasShape], overrides: Mapping[str, Any] | None = None
-    ) -> AlbefConfig:
+    def from_tensors(cls, tensors: Mapping[str, HasShape], overrides: Mapping[str, Any] | None = None) -> AlbefConfig:
         """Read the sizes off the tensors of a published-layout checkpoint; they need only have shapes.
 
         `overrides` is a decoded config file (any part of it) and says what shapes cannot: the number of heads

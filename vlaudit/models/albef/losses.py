@@ -10,9 +10,7 @@ IGNORED = -100
 """The label of a position that is not masked."""
 
 
-def masked_word_loss(
-    logits: Float[Tensor, "*axes vocabulary"], labels: Int[Tensor, "*axes"]
-) -> Float[Tensor, ""]:
+def masked_word_loss(logits: Float[Tensor, "*axes vocabulary"], labels: Int[Tensor, "*axes"]) -> Float[Tensor, ""]:
     """Return the cross-entropy (nats), averaged over the labelled positions; NaN where there is none."""
     return F.cross_entropy(logits.flatten(0, -2), labels.flatten(), ignore_index=IGNORED)
 

@@ -89,15 +89,11 @@ class Towers:
         logits: Tensor = self.text_encoder.cls.predictions(fused)
         return logits
 
-    def image_feature(
-        self, image_embeds: Float[Tensor, "batch length width"]
-    ) -> Float[Tensor, "batch projection"]:
+    def image_feature(self, image_embeds: Float[Tensor, "batch length width"]) -> Float[Tensor, "batch projection"]:
         """Return the contrastive image features, of unit length, from [CLS] of the encoded image."""
         return F.normalize(self.vision_proj(image_embeds[:, 0]), dim=-1)
 
-    def text_feature(
-        self, text_embeds: Float[Tensor, "batch length width"]
-    ) -> Float[Tensor, "batch projection"]:
+    def text_feature(self, text_embeds: Float[Tensor, "batch length width"]) -> Float[Tensor, "batch projection"]:
         """Return the contrastive text features, of unit length, from [CLS] of the encoded caption."""
         return F.normalize(self.text_proj(text_embeds[:, 0]), dim=-1)
 

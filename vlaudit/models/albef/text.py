@@ -122,9 +122,7 @@ class Layer(nn.Module):
     def __init__(self, config: TextConfig, number: int) -> None:
         super().__init__()
         self.attention = Attention(config, config.width)
-        self.crossattention = (
-            Attention(config, config.encoder_width) if number >= config.fusion_layer else None
-        )
+        self.crossattention = Attention(config, config.encoder_width) if number >= config.fusion_layer else None
         self.intermediate = Intermediate(config)
         self.output = Residual(config, config.intermediate)
 
@@ -171,9 +169,7 @@ class Encoder(nn.Module):
         for number in numbers:
             if wanted(states, number):
                 kept[number] = hidden
-            hidden, among_words, to_patches = self.layer[number](
-                hidden, mask, image, weights=wanted(weights, number)
-            )
+            hidden, among_words, to_patches = self.layer[number](hidden, mask, image, weights=wanted(weights, number))
             if among_words is not None:
                 among[number] = among_words
             if to_patches is not None:

@@ -1,0 +1,150 @@
+"""The boundary to models: requests go in, traces come out, and capabilities say what can be asked.
+
+`docs/decisions/0001-model-boundary.md` goes through the architectures that this boundary was drawn for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol, runtime_checkable
+
+import torch
+
+from vlaudit.samples import Region, Sample
+from vlaudit.seeds import digest
+from vlaudit.traces import Attention, Hidden, Modality, Reading, Trace
+
+Architecture = Literal["single-stream", "two-stream", "cross-attention", "dual-encoder", "text-only", "generative"]
+
+
+@dataclass(frozen=True)
+class AttentionShape:
+    """Which layers (numbered from 0, through the whole model) have an attention of this kind, and how many heads."""
+
+    layers: tuple[int, ...]
+    heads: int
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What a model can answer.
+
+    `architecture`: how the modalities meet. single-stream and two-stream models read both in one stack or in two that
+    exchange; cross-attention models let text states read finished image states; a dual encoder never fuses.
+    `joint_softmax`: text and image keys stand under one softmax, so that a query's two slices sum to 1 together; where
+    False each slice's rows sum to 1. A measure that compares mass across modalities needs True.
+    `visual_unit`: what an image position sees; None for a model that reads no image.
+    `region_width`: width of the region features that must come with a sample, where it must.
+    `word_probability`: `Words` are over the full vocabulary, or over the given candidates alone.
+    `match`: `Match` is log-odds of "these belong together", or a score comparable between captions of one image only.
+    """
+
+    architecture: Architecture
+    readings: frozenset[type[Reading]]
+    visual_unit: Literal["patch", "region"] | None
+    joint_softmax: bool = False
+    attention: Mapping[tuple[Modality, Modality], AttentionShape] = field(default_factory=dict)
+    hidden: Mapping[Modality, tuple[int, ...]] = field(default_factory=dict)
+    features: frozenset[Modality] = frozenset()
+    word_probability: Literal["vocabulary", "candidates"] | None = None
+    match: Literal["log-odds", "score"] | None = None
+    region_width: int | None = None
+
+    def lacks(self, reading: Reading) -> str | None:
+        """Say why a model with these capabilities cannot answer `reading`; None where it can."""
+        if type(reading) not in self.readings:
+            return f"a {self.architecture} model of this kind has no {type(reading).__name__}"
+        if isinstance(reading, Attention):
+            shape = self.attention.get((reading.queries, reading.keys))
+            what = f"attention of {reading.queries} on {reading.keys}"
+            return _lacks_some(what, reading.layers, shape.layers if shape else None)
+        if isinstance(reading, Hidden):
+            return _lacks_some(f"hidden {reading.modality} states", reading.stages, self.hidden.get(reading.modality))
+        modality = getattr(reading, "modality", None)
+        if modality is not None and modality not in self.features:
+            return f"it has no {modality} feature"
+        return None
+
+    def layers(self, reading: Attention) -> tuple[int, ...]:
+        """Return the layers that this reading asks for, in order."""
+        return self.attention[reading.queries, reading.keys].layers if reading.layers is None else reading.layers
+
+    def stages(self, reading: Hidden) -> tuple[int, ...]:
+        """Return the stages that this reading asks for, in order."""
+        return self.hidden[reading.modality] if reading.stages is None else reading.stages
+
+
+def _lacks_some(what: str, asked: tuple[int, ...] | None, had: tuple[int, ...] | None) -> str | None:
+    if not had:
+        return f"it has no {what}"
+    missing = sorted(set(asked or ()) - set(had))
+    return f"it has no {what} at {missing}, only at {list(had)}" if missing else None
+
+
+@dataclass(frozen=True)
+class ForwardRequest:
+    """One sample, and what to bring back from a pass over it."""
+
+    sample: Sample
+    readings: frozenset[Reading]
+
+    @property
+    def key(self) -> str:
+        """A digest of everything that a model can read in the sample; equal keys merge into one pass."""
+        sample = self.sample
+        return digest(
+            sample.image and sample.image.key,
+            sample.caption,
+            tuple(sample.hidden_phrases),
+            tuple(_region_key(region) for region in sample.regions),
+        )
+
+
+def _region_key(region: Region) -> str:
+    features = b"" if region.features is None else region.features.tobytes()
+    return digest(region, features)
+
+
+@dataclass(frozen=True)
+class LoadOptions:
+    """What a family's `load` is given: everything is checked that can be checked without the file.
+
+    `checkpoint` is a file or folder, the bundled one where the user named none. `image_size` in pixels asks for
+    another resolution than the checkpoint's own, `momentum` for the slowly moving copies beside the online weights.
+    """
+
+    checkpoint: Path
+    device: torch.device
+    dtype: torch.dtype = torch.float32
+    tokenizer: str | None = None
+    download: bool = False
+    image_size: int | None = None
+    momentum: bool = False
+
+
+@runtime_checkable
+class ModelAdapter(Protocol):
+    """Answers requests for one checkpoint. Check your own with `vlaudit.check_adapter`.
+
+    `name` is the family as typed after `--model`, `fingerprint` names the weights (a SHA-256 where they come from a
+    file), `vocabulary` maps every word and piece to its id (empty for a model that cannot answer `Words`).
+    """
+
+    name: str
+    fingerprint: str
+    capabilities: Capabilities
+    vocabulary: Mapping[str, int]
+
+    def refusal(self, request: ForwardRequest) -> str | None:
+        """Say why this request cannot be answered, or None; cheap, no pass is run."""
+        ...
+
+    def forward(self, requests: Sequence[ForwardRequest]) -> list[Trace]:
+        """Answer requests in one pass, traces in the order of requests.
+
+        Raises `RequestError` where `refusal` would give a reason. Neither order, nor padding, nor what else is in the
+        batch changes a trace beyond rounding.
+        """
+        ...

@@ -1,0 +1,41 @@
+"""A bounded memory of results, oldest use forgotten first."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
+from typing import Generic, TypeVar
+
+Value = TypeVar("Value")
+
+
+class Memo(Generic[Value]):
+    """Remember the `size` results used last; `size` 0 remembers nothing.
+
+    >>> memo = Memo[int](2)
+    >>> memo.get(["a", "b"], lambda missing: [len(missing)] * len(missing))
+    [2, 2]
+    >>> memo.get(["b", "c"], lambda missing: [len(missing)] * len(missing))
+    [2, 1]
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._held: OrderedDict[Hashable, Value] = OrderedDict()
+
+    def get(self, keys: Sequence[Hashable], compute: Callable[[list[Hashable]], Sequence[Value]]) -> list[Value]:
+        """Return the results for `keys`, computing all that are missing in one call."""
+        known = {key: self._held[key] for key in keys if key in self._held}
+        missing = [key for key in dict.fromkeys(keys) if key not in known]
+        if missing:
+            known |= zip(missing, compute(missing), strict=True)
+        self.put(keys, [known[key] for key in keys])
+        return [known[key] for key in keys]
+
+    def put(self, keys: Sequence[Hashable], values: Sequence[Value]) -> None:
+        """Remember results, as those used last."""
+        for key, value in zip(keys, values, strict=True):
+            self._held[key] = value
+            self._held.move_to_end(key)
+        while len(self._held) > self.size:
+            self._held.popitem(last=False)

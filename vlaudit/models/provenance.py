@@ -1,0 +1,28 @@
+"""What was loaded, in full: the first thing that a report says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from vlaudit.models.checkpoint import KeyReport
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a model's weights came from and what became of the file.
+
+    `path` is None for a model without a file; `sha256` is the file's, 64 hexadecimal digits.
+    """
+
+    family: str
+    path: Path | None
+    sha256: str
+    keys: KeyReport
+    layout: str
+    vocabulary: str
+
+    @property
+    def fingerprint(self) -> str:
+        """The name of the weights that verdicts and stored runs go by."""
+        return f"sha256:{self.sha256}"

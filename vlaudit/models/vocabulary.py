@@ -1,0 +1,199 @@
+"""Find the vocabulary that a checkpoint was trained with, and cut captions into its pieces.
+
+Looked for beside the checkpoint, then where `--tokenizer` says, then in the local Hugging Face cache; fetched only
+with `--download`. Words are cut by the `tokenizers` library; what surrounds them ([CLS], [SEP], padding) is the
+business of each family, because families differ in it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from vlaudit.errors import VocabularyError
+
+_FILES = ("tokenizer.json", "vocab.txt")
+_SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+
+
+class Piece(NamedTuple):
+    """One piece of a text: its id, and the characters `start` to `end` that it reads."""
+
+    id: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, eq=False)
+class Vocabulary:
+    """The pieces that a model knows. `ids` maps piece to row, `size` is how many rows the vocabulary needs."""
+
+    source: str
+    size: int
+    ids: Mapping[str, int] = field(repr=False)
+    _tokenizer: Any = field(repr=False)
+
+    def __post_init__(self) -> None:
+        lacking = [name for name in _SPECIAL if name not in self.ids]
+        if lacking:
+            raise VocabularyError(
+                f"vocabulary {self.source}: it has no {', '.join(lacking)}; give the WordPiece vocabulary of the model"
+            )
+
+    def pieces(self, text: str) -> list[Piece]:
+        """Cut a text into pieces, without special ones around it.
+
+        What is written as a special token in the text ("[MASK]") is read as the characters that it is made of.
+        """
+        encoded = self._tokenizer.encode(text, add_special_tokens=False)
+        return [Piece(i, start, end) for i, (start, end) in zip(encoded.ids, encoded.offsets, strict=True)]
+
+    @property
+    def mask(self) -> int:
+        """Id of [MASK]."""
+        return self.ids["[MASK]"]
+
+    @property
+    def cls(self) -> int:
+        """Id of [CLS]."""
+        return self.ids["[CLS]"]
+
+    @property
+    def sep(self) -> int:
+        """Id of [SEP]."""
+        return self.ids["[SEP]"]
+
+    @property
+    def pad(self) -> int:
+        """Id of [PAD]."""
+        return self.ids["[PAD]"]
+
+
+def find_vocabulary(
+    checkpoint: Path | None, *, tokenizer: str | None, published: str, rows: int, download: bool = False
+) -> Vocabulary:
+    """Return the vocabulary of a checkpoint whose word table has `rows` rows.
+
+    `published` is the name of the one that the family was published with, for the cache and for the message.
+    Raises `VocabularyError`: none found (where it was looked for, where to get it), unreadable, of another size, or
+    one beside the checkpoint that differs from the one asked for.
+    """
+    beside = _in_folder(checkpoint.parent) if checkpoint is not None else None
+    asked = _asked(tokenizer, download=download) if tokenizer else None
+    if beside and asked and dict(beside.ids) != dict(asked.ids):
+        raise VocabularyError(
+            f"--tokenizer {tokenizer}: a different vocabulary lies beside the checkpoint ({beside.source}), and that "
+            "one is used where it exists; drop the option or move the file away"
+        )
+    found = beside or asked or _named(published, download=download)
+    if found is None:
+        raise VocabularyError(_missing_message(checkpoint, published))
+    if found.size != rows:
+        raise VocabularyError(
+            f"vocabulary {found.source}: it has {found.size} entries, the checkpoint's word table has {rows} rows; "
+            f"give the one it was trained with (published checkpoints of this family: {published})"
+        )
+    return found
+
+
+def _missing_message(checkpoint: Path | None, published: str) -> str:
+    beside = f"beside {checkpoint} ({' or '.join(_FILES)}), " if checkpoint else ""
+    return (
+        f"no vocabulary was found: looked {beside}in --tokenizer (not given) and in the local Hugging Face cache for "
+        f"{published}. Put the vocab.txt of {published} beside the checkpoint, or name a folder that holds it with "
+        "--tokenizer DIR, or allow one fetch from the Hugging Face hub with --download"
+    )
+
+
+def _asked(tokenizer: str, *, download: bool) -> Vocabulary:
+    folder = Path(tokenizer).expanduser()
+    if folder.is_file():
+        return _read(folder)
+    if folder.is_dir():
+        found = _in_folder(folder)
+        if found is None:
+            raise VocabularyError(f"--tokenizer {tokenizer}: the folder holds neither {' nor '.join(_FILES)}")
+        return found
+    named = _named(tokenizer, download=download)
+    if named is None:
+        raise VocabularyError(
+            f"--tokenizer {tokenizer}: there is no such folder, and no tokenizer of that name in the local Hugging "
+            "Face cache; give a folder that holds vocab.txt, or allow a fetch with --download"
+        )
+    return named
+
+
+def _in_folder(folder: Path) -> Vocabulary | None:
+    for name in _FILES:
+        if (folder / name).is_file():
+            return _read(folder / name)
+    return None
+
+
+def _named(name: str, *, download: bool) -> Vocabulary | None:
+    """Look a tokenizer up by its hub name: in the local cache, or on the hub where that is allowed."""
+    from huggingface_hub import hf_hub_download, try_to_load_from_cache  # noqa: PLC0415 (slow, seldom needed)
+    from huggingface_hub.errors import HFValidationError  # noqa: PLC0415
+
+    try:
+        for file in _FILES:
+            cached = try_to_load_from_cache(name, file)
+            if isinstance(cached, str):
+                return _read(Path(cached))
+        if not download:
+            return None
+        return _read(Path(hf_hub_download(name, "vocab.txt")))
+    except HFValidationError:
+        return None
+    except OSError as error:
+        raise VocabularyError(f"--download: {name} could not be fetched from the hub: {error}") from None
+
+
+def _read(path: Path) -> Vocabulary:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise VocabularyError(f"vocabulary {path}: it could not be read as text: {error}") from None
+    return _from_json(path) if path.suffix == ".json" else _from_lines(path, text)
+
+
+def _from_lines(path: Path, text: str) -> Vocabulary:
+    """Read one piece a line. A piece that stands twice has the later line's id, as in the official reader."""
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers  # noqa: PLC0415 (slow import)
+
+    lines = text.split("\n")
+    lines = lines[:-1] if lines[-1] == "" else lines
+    ids = {line.rstrip("\r"): row for row, line in enumerate(lines)}
+    if "[UNK]" not in ids:
+        raise VocabularyError(f"vocabulary {path}: no line reads [UNK]; a WordPiece vocabulary has one piece a line")
+    tokenizer = Tokenizer(models.WordPiece(ids, unk_token="[UNK]", max_input_chars_per_word=100))  # noqa: S106
+    lowercase = _lowercase(path.parent / "tokenizer_config.json")
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=lowercase)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    return Vocabulary(str(path), len(lines), ids, tokenizer)
+
+
+def _lowercase(settings: Path) -> bool:
+    """Read whether words are folded to lower case; so they are where nothing is said (bert-base-uncased)."""
+    if not settings.is_file():
+        return True
+    try:
+        return bool(json.loads(settings.read_text(encoding="utf-8")).get("do_lower_case", True))
+    except (ValueError, AttributeError) as error:
+        raise VocabularyError(f"vocabulary settings {settings}: not a JSON object: {error}") from None
+
+
+def _from_json(path: Path) -> Vocabulary:
+    from tokenizers import Tokenizer  # noqa: PLC0415 (slow import)
+
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:  # noqa: BLE001 (the library raises bare Exception)
+        raise VocabularyError(f"vocabulary {path}: not a tokenizer file: {error}") from None
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    ids = tokenizer.get_vocab(with_added_tokens=True)
+    return Vocabulary(str(path), max(ids.values(), default=-1) + 1, ids, tokenizer)
