@@ -12,12 +12,13 @@ import pytest
 
 TESTS = Path(__file__).parent
 
-# Acts on the vlaudit modules that are imported from here on.
-jaxtyping.install_import_hook("vlaudit", "beartype.beartype")
+# No doctests are looked for in these: outside packages, two of the same name cannot be imported.
+collect_ignore_glob = ["*conftest.py"]
 
-hypothesis.settings.register_profile(
-    "vlaudit", deadline=None, derandomize=os.environ.get("CI", "").lower() == "true"
-)
+# Acts on the vlaudit modules that are imported from here on. An int is a float, as type checkers have it (PEP 484).
+jaxtyping.install_import_hook("vlaudit", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
+
+hypothesis.settings.register_profile("vlaudit", deadline=None, derandomize=os.environ.get("CI", "").lower() == "true")
 hypothesis.settings.load_profile("vlaudit")
 
 

@@ -1,26 +1,17 @@
 """Every official ALBEF output, computed with our network (their names: tests/goldens/albef/README.md)."""
 
-import torch
-
-from vlaudit.models.albef.config import AlbefConfig
+import vlaudit
 from vlaudit.models.albef.losses import distilled_masked_word_loss, masked_word_loss
-from vlaudit.models.albef.network import Albef
-from vlaudit.models.albef.vision import interpolate_positions
 
 DISTILLED = "mlm_loss_distill_a"
 
 
 def load_case(case, device, image_size=None):
     """Return the network of a case, with its momentum towers, at the stored or another resolution."""
-    tensors = torch.load(case.checkpoint, weights_only=True, mmap=True)["model"]
-    config = case.config
-    if image_size is not None:
-        config = config | {"vision": config["vision"] | {"image_res": image_size}}
-        for key in ("visual_encoder.pos_embed", "visual_encoder_m.pos_embed"):
-            tensors[key] = interpolate_positions(tensors[key], image_size // config["vision"]["patch_size"])
-    network = Albef(AlbefConfig.from_tensors(tensors, config), momentum=True, queues=True)
-    network.load_state_dict(tensors)
-    return network.to(device).eval()
+    model = vlaudit.load(
+        case.family, checkpoint=case.checkpoint, device=str(device), image_size=image_size, momentum=True
+    )
+    return model.network
 
 
 def outputs(case, device):

@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 from vlaudit.errors import CheckpointError
 
@@ -129,8 +129,6 @@ class AlbefConfig:
                 "bert.encoder_width must equal vision.vision_width (fusion layers read the image encoder's "
                 f"output), got {self.text.encoder_width} and {self.vision.width}"
             )
-        if self.layout not in ("pretraining", "retrieval"):
-            raise CheckpointError(f"layout must be 'pretraining' or 'retrieval', got {self.layout!r}")
 
     @classmethod
     def published(cls, layout: Layout = "pretraining") -> AlbefConfig:
@@ -237,7 +235,9 @@ def _flat(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _checked(path: str, value: Any) -> Any:
-    if path in ("layout", "bert.hidden_act"):
+    if path == "layout":
+        expected, right = "'pretraining' or 'retrieval'", value in get_args(Layout)
+    elif path == "bert.hidden_act":
         expected, right = "a string", isinstance(value, str)
     elif path == "vision.qkv_bias":
         expected, right = "true or false", isinstance(value, bool)
