@@ -20,9 +20,8 @@ def digest(*parts: object) -> str:
     """
     state = hashlib.blake2b(digest_size=16)
     for part in parts:
-        piece = part if isinstance(part, bytes) else repr(part).encode()
-        state.update(len(piece).to_bytes(8, "little"))
-        state.update(piece)
+        kind, piece = (b"bytes", part) if isinstance(part, bytes) else (b"value", repr(part).encode("utf-8", "surrogatepass"))
+        state.update(kind + len(piece).to_bytes(8, "little") + piece)
     return state.hexdigest()
 
 

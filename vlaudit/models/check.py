@@ -54,7 +54,7 @@ class _Subject:
         return None
 
 
-def check_adapter(adapter: ModelAdapter, *, tolerance: float = 1e-4) -> None:
+def check_adapter(adapter: object, *, tolerance: float = 1e-4) -> None:
     """Ask an adapter about four small samples and hold its answers against what it declares.
 
     Declared readings are delivered with the stated axes; what is not declared is refused with a reason; a batch of one

@@ -26,6 +26,8 @@ from vlaudit.models.signatures import resembles
 
 _WRAPPERS = ("model", "state_dict", "model_state_dict")
 _LISTED = 5
+# A pickled magic number, which torch.save wrote first before it wrote zip archives.
+_OLD_FORMAT = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 
 
 class _Sha256(threading.Thread):
@@ -99,8 +101,13 @@ def _sniff(path: Path) -> str:
         raise CheckpointError(
             f"checkpoint {path}: this is a web page, not weights; the download probably met a login or an error page"
         )
+    if head.startswith(_OLD_FORMAT):
+        return "old"
     if head[:1] == b"\x80":
-        return "pickle"
+        raise CheckpointError(
+            f"checkpoint {path}: this is a Python pickle that torch.save did not write. Reading a pickle can run code "
+            "from the file, so nothing of it was loaded; save it again with torch.save or as safetensors"
+        )
     if len(head) > 8 and head[8:9] == b"{":
         return "safetensors"
     raise CheckpointError(

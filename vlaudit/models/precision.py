@@ -40,9 +40,22 @@ def find_dtype(name: str) -> torch.dtype:
 @contextmanager
 def exact_float32() -> Iterator[None]:
     """Switch TF32 off inside, and give the process its own settings back: a verdict must not hang on the GPU's kind."""
-    matmul, cudnn = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    setting, exact = _tf32_setting()
+    switches: tuple[object, ...] = (torch.backends.cuda.matmul, torch.backends.cudnn)
+    before = [getattr(switch, setting) for switch in switches]
     try:
+        for switch in switches:
+            setattr(switch, setting, exact)
         yield
     finally:
-        torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = matmul, cudnn
+        for switch, value in zip(switches, before, strict=True):
+            setattr(switch, setting, value)
+
+
+def _tf32_setting() -> tuple[str, bool | str]:
+    """Return the setting that this process uses: torch refuses to read the old one once the new one was set."""
+    try:
+        bool(torch.backends.cuda.matmul.allow_tf32 or torch.backends.cudnn.allow_tf32)
+    except RuntimeError:
+        return "fp32_precision", "ieee"
+    return "allow_tf32", False

@@ -43,7 +43,8 @@ class Answers:
                 return torch.gather(rows, -1, own.to(rows.device)[:, None]).flatten()
             case Match():
                 no_match, match = self._match_logits[_known(self.fusion).rows[number]]
-                return match - no_match
+                log_odds: Tensor = match - no_match
+                return log_odds
             case Feature("text"):
                 return self._text_features[self.text.rows[number]]
             case Feature("image"):
