@@ -1,0 +1,153 @@
+"""Draw a scene and say where everything in it is; both are pure functions of the scene's value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import UInt8
+
+from vlaudit.datasets.scenes import beasts, objects, people
+from vlaudit.datasets.scenes.pen import Sprite
+from vlaudit.datasets.scenes.scenery import scenery
+from vlaudit.datasets.scenes.world import SIZE, Scene, Thing
+from vlaudit.samples import Box
+
+
+class Placed(NamedTuple):
+    """A sprite at a place of the image: its anchor is at (x, y); `part` names what it shows ("" = drawn, not named)."""
+
+    part: str
+    sprite: Sprite
+    x: int
+    y: int
+
+    def box(self) -> Box:
+        """Return its box, cut to the image; turned inside out where it lies outside."""
+        return Box(
+            max(0, self.x + self.sprite.left),
+            max(0, self.y + self.sprite.top),
+            min(SIZE, self.x + self.sprite.right),
+            min(SIZE, self.y + self.sprite.bottom),
+        )
+
+
+def draw(scene: Scene) -> UInt8[np.ndarray, "96 96 3"]:
+    """Draw the scene as RGB pixels."""
+    image = scenery(scene.scenery, scene.texture).copy()
+    for placed in _everything(scene):
+        image.paste(placed.sprite.image, (placed.x + placed.sprite.left, placed.y + placed.sprite.top), placed.sprite.image)
+    return np.asarray(image)
+
+
+def boxes(scene: Scene) -> dict[str, Box]:
+    """Return the box of every thing and part by its id: half-open pixels, the extent of its own drawing.
+
+    Parts of a person are "ID.head", "ID.hair", "ID.left hand" and "ID.right hand"; a person's own box spans body and
+    clothes, not what is held. "scenery" is the whole image. Things wholly outside the image are left out.
+    """
+    found: dict[str, Box] = {"scenery": Box(0, 0, SIZE, SIZE)}
+    for placed in _everything(scene):
+        if not placed.part:
+            continue
+        box = placed.box()
+        if box.left >= box.right or box.top >= box.bottom:
+            continue
+        for name in placed.part.split("|"):
+            found[name] = _union(found[name], box) if name in found else box
+    return found
+
+
+def is_next_to(scene: Scene, where: dict[str, Box], one: Thing, other: Thing) -> bool:
+    """Say whether two single things stand side by side in the front row, at most 16 pixels apart."""
+    if one.id == other.id or {one.id, other.id} - where.keys():
+        return False
+    for thing in (one, other):
+        if thing.holder or thing.group or thing.y < 70:
+            return False
+    gap = max(where[other.id].left - where[one.id].right, where[one.id].left - where[other.id].right)
+    return -6 <= gap <= 16
+
+
+def _union(one: Box, other: Box) -> Box:
+    return Box(
+        min(one.left, other.left), min(one.top, other.top), max(one.right, other.right), max(one.bottom, other.bottom)
+    )
+
+
+def _everything(scene: Scene) -> Iterator[Placed]:
+    for layer in range(4):
+        for thing in scene.things:
+            if thing.layer == layer and not thing.holder:
+                yield from _standing(scene, thing)
+
+
+def _standing(scene: Scene, thing: Thing) -> Iterator[Placed]:
+    if thing.category == "people":
+        yield from _person(scene, thing)
+    elif thing.kind in beasts.ANIMALS:
+        scale = 0.84 if thing.group else 1.0
+        yield Placed(thing.id, beasts.animal(thing.kind, thing.look, thing.facing, scale), thing.x, thing.y)
+    elif thing.kind in beasts.VEHICLES:
+        yield Placed(thing.id, beasts.vehicle(thing.kind, thing.color, thing.look, thing.facing), thing.x, thing.y)
+    elif thing.kind in objects.DRAWN:
+        scale = 0.72 if thing.group else 1.0
+        sprite = objects.standing(thing.kind, thing.color, thing.look, thing.facing, scale)
+        yield Placed(thing.id, sprite, thing.x, thing.y)
+    else:
+        yield from _furniture(scene, thing)
+
+
+def _furniture(scene: Scene, thing: Thing) -> Iterator[Placed]:
+    yield Placed(thing.id, beasts.furniture(thing.kind), thing.x, thing.y)
+    top = thing.y - (22 if thing.kind == "table" else 18)
+    for item in scene.held_by(thing.id):
+        if item.place == "cover":
+            yield Placed(item.id, beasts.cloth(item.color, item.look), thing.x, thing.y)
+    for item in scene.held_by(thing.id):
+        if item.place in ("on", "under"):
+            scale = 1.0 if item.place == "on" else 0.86
+            sprite = objects.standing(item.kind, item.color, item.look, item.facing, scale)
+            yield Placed(item.id, sprite, thing.x, top if item.place == "on" else thing.y + 1)
+
+
+def _person(scene: Scene, person: Thing) -> Iterator[Placed]:
+    kind, x, y, skin, name = person.kind, person.x, person.y, person.look % 4, person.id
+    belongings = {thing.place: thing for thing in scene.held_by(name)}
+    top, held = belongings["top"], belongings.get("hand")
+    behind = people.hair_behind(kind, person.hair)
+    if behind:
+        yield Placed(f"{name}|{name}.hair", behind, x, y)
+    yield Placed(name, people.legs(kind), x, y)
+    yield Placed(f"{name}|{top.id}", people.top(kind, top.kind, top.color, top.look), x, y)
+    yield Placed(f"{name}|{name}.head", people.head(kind, skin), x, y)
+    yield Placed(f"{name}|{name}.hair", people.hair_before(kind, person.hair), x, y)
+    for place in ("neck", "head"):
+        if place in belongings:
+            worn = belongings[place]
+            sprite = (people.scarf(kind, worn.color, worn.look) if place == "neck"
+                      else people.headwear(kind, worn.kind, worn.color, worn.look))  # fmt: skip
+            yield Placed(f"{name}|{worn.id}", sprite, x, y)
+    for side in ("left", "right"):
+        pose = held.pose if held and held.hand == side else "free"
+        sleeve = people.arm(kind, side, pose, top.kind, top.color, top.look, skin)
+        yield Placed(f"{name}|{top.id}" if top.kind != "shirt" else name, sleeve, x, y)
+        if held and held.hand == side:
+            grip = people.hand_point(kind, side, pose)
+            sprite = objects.held(held.kind, held.color, held.look, side)
+            yield Placed(held.id, sprite, x + round(grip[0]), y + round(grip[1]))
+        yield Placed(f"{name}|{name}.{side} hand", people.hand_sprite(kind, side, pose, skin), x, y)
+    if "seat" in belongings:
+        yield from _ridden(belongings["seat"], person)
+
+
+def _ridden(thing: Thing, rider: Thing) -> Iterator[Placed]:
+    if thing.kind == "bicycle":
+        ground = rider.y
+        yield Placed(thing.id, beasts.vehicle("bicycle", thing.color, thing.look, thing.facing), rider.x, ground)
+        return
+    hip = people.build_of(rider.kind).hip
+    ground = rider.y + round(hip) + 21
+    yield Placed(thing.id, beasts.animal("horse", thing.look, thing.facing, 1.0), rider.x, ground)
+    yield Placed(rider.id, people.leg_over(rider.kind), rider.x, rider.y)
