@@ -1,0 +1,79 @@
+"""Whatever is wrong on the command line is one message and exit code 4, before anything is collected."""
+
+from pathlib import Path
+
+import pytest
+
+import vlaudit.models.albef.loading  # torch must not be imported twice, as runs inside this process would
+import vlaudit.models.loading
+import vlaudit.models.toy  # noqa: F401
+
+GOLDEN = Path(__file__).parents[1] / "goldens" / "albef" / "tiny_even" / "checkpoint.pth"
+
+pytest_plugins = ["pytester"]
+
+
+@pytest.fixture
+def audit(pytester):
+    """Return a folder with one audit that asks for the model, and what runs it."""
+    pytester.makeconftest("from fixtures.model import model")
+    pytester.makepyfile(
+        test_one="""
+        def test_it_answers(model):
+            assert model.vocabulary is not None
+        """
+    )
+    pytester.syspathinsert(Path(__file__).parents[2])
+    return lambda *options: pytester.runpytest_inprocess("-p", "no:cacheprovider", *options)
+
+
+def test_an_audit_runs_once_a_model_and_its_id_holds_the_family(audit):
+    done = audit("--model", "albef", "--model", "toy-blind", "--checkpoint", f"albef={GOLDEN}", "-v")
+    done.assert_outcomes(passed=2)
+    done.stdout.fnmatch_lines(["*test_it_answers[[]albef[]] PASSED*", "*test_it_answers[[]toy-blind[]] PASSED*"])
+
+
+def test_a_bare_path_belongs_to_the_only_model(audit):
+    audit("--model", "albef", "--checkpoint", str(GOLDEN)).assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--model", "albeff"), "*--model albeff: there is no such family; did you mean albef*"),
+        (("--model", "albef", "--checkpoint", "none.pth"), "*checkpoint none.pth: there is no such file*"),
+        (("--model", "albef", "--model", "albef"), "*--model albef is given twice*"),
+        (("--model", "albef", "--checkpoint", "uniter=x.pt"), "*no model named uniter runs (--model: albef)*"),
+        (("--checkpoint", "x.pth"), "*--checkpoint x.pth: 0 models run; name the model with --model*"),
+        (
+            ("--model", "albef", "--model", "toy-blind", "--checkpoint", "x.pth"),
+            "*2 models run; write albef=PATH*",
+        ),
+        (("--model", "toy-blind", "--checkpoint", "x.pth"), "*toy-blind has no weights; drop the option*"),
+        (("--model", "albef", "--checkpoint", "a.pth", "--checkpoint", "b.pth"), "*albef has one already (a.pth)*"),
+        (("--model", "albef", "--checkpoint", str(GOLDEN), "--device", "tpu"), "*--device must be auto*"),
+    ],
+)
+def test_a_wrong_option_is_a_usage_error(audit, options, message):
+    done = audit(*options)
+    assert done.ret == pytest.ExitCode.USAGE_ERROR
+    done.stderr.fnmatch_lines([message])
+    done.stdout.no_fnmatch_line("*Traceback*")
+    done.stderr.no_fnmatch_line("*Traceback*")
+
+
+def test_an_audit_without_a_model_says_how_to_name_one(audit):
+    done = audit()
+    assert done.ret != 0
+    done.stdout.fnmatch_lines(["*name one with --model, such as albef*"])
+
+
+def test_collecting_loads_nothing(audit):
+    done = audit("--collect-only", "-q", "--model", "albef", "--checkpoint", "none.pth")
+    assert done.ret == 0
+    done.stdout.fnmatch_lines(["*test_it_answers[[]albef[]]"])
+
+
+def test_without_a_model_the_plugin_stays_out_of_the_way(pytester):
+    pytester.makepyfile("def test_plain(): pass")
+    pytester.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=1)
