@@ -1,0 +1,169 @@
+"""Word lists that real captions are mined with: what a word names, and where it names something else."""
+
+from __future__ import annotations
+
+
+def _listed(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+PEOPLE = {
+    "person": "person people persons",
+    "man": "man men guy guys gentleman gentlemen",
+    "woman": "woman women lady ladies",
+    "boy": "boy boys",
+    "girl": "girl girls",
+    "child": "child children kid kids toddler toddlers baby babies",
+    "player": "player players batter pitcher catcher skateboarder snowboarder skier surfer rider riders",
+}
+
+ANIMALS = {
+    "bird": "bird birds seagull seagulls duck ducks pigeon pigeons",
+    "cat": "cat cats kitten kittens",
+    "dog": "dog dogs puppy puppies",
+    "horse": "horse horses",
+    "sheep": "sheep lamb lambs",
+    "cow": "cow cows cattle",
+    "elephant": "elephant elephants",
+    "bear": "bear bears",
+    "zebra": "zebra zebras",
+    "giraffe": "giraffe giraffes",
+}
+
+VEHICLES = {
+    "bicycle": "bicycle bicycles bike bikes",
+    "car": "car cars taxi taxis",
+    "motorcycle": "motorcycle motorcycles motorbike motorbikes",
+    "airplane": "airplane airplanes plane planes",
+    "bus": "bus buses",
+    "train": "train trains",
+    "truck": "truck trucks",
+    "boat": "boat boats sailboat sailboats",
+}
+
+OBJECTS = {
+    "bench": "bench benches",
+    "backpack": "backpack backpacks",
+    "umbrella": "umbrella umbrellas",
+    "handbag": "handbag handbags purse purses",
+    "tie": "tie necktie",
+    "suitcase": "suitcase suitcases",
+    "frisbee": "frisbee frisbees",
+    "skis": "skis",
+    "snowboard": "snowboard snowboards",
+    "sports ball": "ball balls",
+    "kite": "kite kites",
+    "skateboard": "skateboard skateboards",
+    "surfboard": "surfboard surfboards",
+    "tennis racket": "racket rackets racquet racquets",
+    "bottle": "bottle bottles",
+    "cup": "cup cups mug mugs",
+    "fork": "fork forks",
+    "knife": "knife knives",
+    "spoon": "spoon spoons",
+    "bowl": "bowl bowls",
+    "banana": "banana bananas",
+    "apple": "apple apples",
+    "sandwich": "sandwich sandwiches",
+    "broccoli": "broccoli",
+    "carrot": "carrot carrots",
+    "pizza": "pizza pizzas",
+    "donut": "donut donuts doughnut doughnuts",
+    "cake": "cake cakes",
+    "chair": "chair chairs",
+    "couch": "couch couches sofa sofas",
+    "bed": "bed beds",
+    "dining table": "table tables",
+    "toilet": "toilet toilets",
+    "tv": "tv television televisions",
+    "laptop": "laptop laptops",
+    "keyboard": "keyboard keyboards",
+    "cell phone": "phone phones cellphone cellphones",
+    "microwave": "microwave microwaves",
+    "oven": "oven ovens",
+    "toaster": "toaster toasters",
+    "sink": "sink sinks",
+    "refrigerator": "refrigerator refrigerators fridge fridges",
+    "book": "book books",
+    "clock": "clock clocks",
+    "vase": "vase vases",
+    "scissors": "scissors",
+    "toothbrush": "toothbrush toothbrushes",
+}
+"""COCO's category names that are one word, and common ones for its other categories. Left out on purpose: words that
+mostly name something else in a caption (orange, mouse, bat, glass, plant, sign, light, remote, glove)."""
+
+NOUN_CLASSES = {"person": PEOPLE, "animal": ANIMALS, "vehicle": VEHICLES, "object": OBJECTS}
+
+CATEGORY = {
+    word: "person" if kind == "person" else category
+    for kind, classes in NOUN_CLASSES.items()
+    for category, words in classes.items()
+    for word in words.split()
+}
+"""Noun to COCO category, for linking a word to the boxes of `instances_*.json`."""
+
+KIND = {word: kind for kind, classes in NOUN_CLASSES.items() for line in classes.values() for word in line.split()}
+"""Noun to the kind of its slot."""
+
+COMPOUND_HEADS = _listed(
+    "tower towers station stations stop stops track tracks yard depot terminal engine park lot house box boxes slice "
+    "slices paper seat lid tank brush bowl stand shop store show food trailer ride case rack court field door doors "
+    "window windows wheel tire room cage pen collar leash costume statue sculpture dealership driver conductor player "
+    "pilot shelf shelves cover cloth top tops setting frame sheet spread cutter bed sized shaped"
+)
+"""A noun before one of these says what kind of thing this is ("train station"), and is not shown by itself."""
+
+COMPOUND_MODIFIERS = frozenset({"hot", "teddy", "toy", "stuffed", "ceramic", "plastic", "metal", "stone"})
+"""After one of these a noun is not the thing ("hot dog", "teddy bear")."""
+
+COLORED_THINGS = _listed(
+    "shirt shirts jacket jackets coat coats dress dresses vest vests hat hats cap caps helmet helmets shorts pants "
+    "tie scarf uniform uniforms sweater suit shoes boots gloves towel towels blanket blankets curtain curtains pillow "
+    "pillows wall walls tile tiles carpet rug door doors building buildings house fence sign signs cone cones flag "
+    "flags balloon balloons flower flowers rose roses tulips paint stripe stripes light lights line lines letters "
+    "background sky sunset van vans tractor engine locomotive hydrant hydrants plate plates tray container box boxes "
+    "bag bags basket kayak canoe raft tent tabby kitty fur eyes beak hair fish tail wings numbers"
+)
+"""Nouns before which "orange" is a colour and no fruit, beside the nouns of `KIND`."""
+
+FRUIT = _listed("banana bananas apple apples carrot carrots broccoli")
+"""Beside these an orange may well be an orange."""
+
+PICTURES = _listed(
+    "photo photos photograph photographs photography picture pictures image images shot film print portrait drawing "
+    "sketch"
+)
+"""What "black and white" says something about, when it says nothing about a thing."""
+
+BODY_PARTS = _listed(
+    "hand hands arm arms foot feet leg legs shoulder shoulders wrist wrists elbow elbows knee knees ankle ear ears "
+    "eye eyes cheek hip thumb finger fingers paw paws wing wings"
+)
+
+IRREGULAR = {
+    "men": "man",
+    "women": "woman",
+    "gentlemen": "gentleman",
+    "children": "child",
+    "people": "person",
+    "feet": "foot",
+    "teeth": "tooth",
+    "mice": "mouse",
+    "geese": "goose",
+    "knives": "knife",
+    "leaves": "leaf",
+    "grey": "gray",
+    "ridden": "ride",
+    "rode": "ride",
+    "ate": "eat",
+    "eaten": "eat",
+    "held": "hold",
+    "lay": "lie",
+    "lying": "lie",
+    "sat": "sit",
+    "stood": "stand",
+    "wore": "wear",
+    "worn": "wear",
+}
+"""Forms that no ending makes."""

@@ -1,0 +1,44 @@
+"""Take the image away, its size kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import ClassVar
+
+import numpy as np
+from jaxtyping import UInt8
+
+from vlaudit.errors import UsageError
+from vlaudit.perturbations.base import Owner
+from vlaudit.perturbations.regions import image_of
+from vlaudit.samples import Image, Sample
+from vlaudit.seeds import digest
+
+
+@dataclass(frozen=True)
+class Blank:
+    """Replace the image by one colour; no region is visible and no region has features any more.
+
+    The default is middle grey, and not the image's mean, which would still tell sea from forest. Blanks of
+    one size are one image, run once. Nothing is drawn.
+    """
+
+    color: tuple[int, int, int] = (128, 128, 128)
+    drawn_for: ClassVar[Owner] = "image_id"
+
+    def __post_init__(self) -> None:
+        if len(self.color) != 3 or not all(0 <= channel <= 255 for channel in self.color):
+            raise UsageError(f"color must be three numbers from 0 to 255, got {self.color!r}")
+
+    def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
+        """Return the sample with a blank image."""
+        image = image_of(sample)
+        size = (image.height, image.width)
+        blank = Image(digest("blank", size, self.color), image.width, image.height, partial(_plain, size, self.color))
+        regions = tuple(replace(region, visible=False, features=None) for region in sample.regions)
+        return replace(sample, image=blank, regions=regions)
+
+
+def _plain(size: tuple[int, int], color: tuple[int, int, int]) -> UInt8[np.ndarray, "height width 3"]:
+    return np.full((*size, 3), color, dtype=np.uint8)
