@@ -20,9 +20,13 @@ def digest(*parts: object) -> str:
     """
     state = hashlib.blake2b(digest_size=16)
     for part in parts:
-        kind, piece = (b"bytes", part) if isinstance(part, bytes) else (b"value", repr(part).encode("utf-8", "surrogatepass"))
+        kind, piece = (b"bytes", part) if isinstance(part, bytes) else (b"value", _spelled(part))
         state.update(kind + len(piece).to_bytes(8, "little") + piece)
     return state.hexdigest()
+
+
+def _spelled(part: object) -> bytes:
+    return repr(part).encode("utf-8", "surrogatepass")  # a caption may hold half a surrogate pair
 
 
 def generator(seed: int, *parts: object) -> np.random.Generator:

@@ -1,0 +1,157 @@
+"""A finding, how it is measured, what is demanded, and what is decided: the vocabulary of an audit.
+
+*Pass = the checkpoint has the stated desirable property.* A number without an interval never reaches a verdict.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple, Protocol
+
+from vlaudit.errors import UsageError
+from vlaudit.measures.base import Measure, Unit
+from vlaudit.perturbations.base import Perturbation
+from vlaudit.samples import Sample
+from vlaudit.statistics.base import Estimate, NoEstimate
+from vlaudit.tables import Table
+from vlaudit.traces import Reading
+
+Outcome = Literal["pass", "fail", "inconclusive", "not applicable", "error"]
+
+
+class Exhibit(Protocol):
+    """A picture or a table that the report shows under a finding; settings are fields, the table comes by the call."""
+
+    title: str
+
+    def render(self, table: Table, units: Mapping[str, Unit]) -> str:
+        """Return a fragment of HTML, with text from data escaped and images inside it; `units` by their ids."""
+        ...
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A published finding, as a claim about a checkpoint.
+
+    `claim` is the desirable property in one sentence; `source` paper and section; `failing` what a failure means for
+    someone who ships; `published` names the figures that the report shows beside ours, text to text; `exhibits` is what
+    it draws.
+    """
+
+    id: str
+    claim: str
+    source: str
+    failing: str
+    published: Mapping[str, str] = field(default_factory=dict)
+    exhibits: tuple[Exhibit, ...] = ()
+
+
+class Ask(NamedTuple):
+    """One input of a unit: a sample, the perturbations that make it a condition, and what to read."""
+
+    sample: Sample
+    changes: tuple[Perturbation, ...]
+    readings: frozenset[Reading]
+
+
+@dataclass(frozen=True)
+class Design:
+    """How a finding is measured.
+
+    `units(samples, seed)` chooses what rows are about; `asks(unit)` gives the conditions of a unit by name; equal
+    inputs of all selected designs merge into one pass. `measure` reduces the traces.
+    """
+
+    id: str
+    units: Callable[[Iterable[Sample], int], Iterator[Unit]]
+    asks: Callable[[Unit], Mapping[str, Ask]]
+    measure: Measure
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """What is demanded of an estimate: exactly one of `at_least`, `at_most`, `within`; `why` the bound is where it is.
+
+    `alpha` is the criterion's share of the suite's error: its interval covers with probability 1 - alpha.
+    """
+
+    id: str
+    why: str
+    alpha: float
+    at_least: float | None = None
+    at_most: float | None = None
+    within: tuple[float, float] | None = None
+
+    def __post_init__(self) -> None:
+        given = [name for name in ("at_least", "at_most", "within") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise UsageError(
+                f"criterion {self.id}: exactly one of at_least, at_most, within must be given, got {given or 'none'}"
+            )
+        low, high = self.bounds
+        if not low < high:
+            raise UsageError(f"criterion {self.id}: within = [a, b] needs a < b, got {[low, high]}")
+        if not 0 < self.alpha < 1:
+            raise UsageError(f"criterion {self.id}: alpha must lie between 0 and 1, got {self.alpha}")
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Lowest and highest value that pass, infinite where there is no bound."""
+        if self.within is not None:
+            return self.within
+        if self.at_least is not None:
+            return self.at_least, math.inf
+        return -math.inf, self.at_most if self.at_most is not None else math.inf
+
+    def __str__(self) -> str:
+        if self.within is not None:
+            return f"within [{self.within[0]:g}, {self.within[1]:g}]"
+        return f"at least {self.at_least:g}" if self.at_least is not None else f"at most {self.at_most:g}"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was decided about one criterion, and why; `needed` is the number of clusters that would probably decide it."""
+
+    criterion: Criterion
+    outcome: Outcome
+    reason: str
+    estimate: Estimate | None = None
+    needed: int | None = None
+
+
+def decide(estimate: Estimate | NoEstimate, criterion: Criterion) -> Verdict:
+    """Judge an estimate: pass if its interval lies inside the bounds, fail if outside, inconclusive otherwise.
+
+    Data that allow no interval (none at all, one cluster, NaN) are an error, named; they are never a pass.
+    """
+    if isinstance(estimate, NoEstimate):
+        return Verdict(criterion, "error", estimate.reason)
+    low, high = criterion.bounds
+    shown = f"{estimate} against {criterion}"
+    if low <= estimate.low and estimate.high <= high:
+        return Verdict(criterion, "pass", shown, estimate)
+    if estimate.high < low or estimate.low > high:
+        return Verdict(criterion, "fail", shown, estimate)
+    needed = _needed(estimate, criterion)
+    enough = f"about {needed} images would decide it" if needed else "the value lies on the bound, no number decides it"
+    return Verdict(criterion, "inconclusive", f"{shown}; {enough}", estimate, needed)
+
+
+def not_applicable(criterion: Criterion, reason: str) -> Verdict:
+    """Return the verdict on a criterion that this model or these stimuli cannot speak to."""
+    return Verdict(criterion, "not applicable", reason)
+
+
+def _needed(estimate: Estimate, criterion: Criterion) -> int | None:
+    """Return how many clusters shrink the interval to one side, its width falling with the square root of them."""
+    low, high = criterion.bounds
+    gaps = [abs(estimate.value - bound) for bound in (low, high) if math.isfinite(bound)]
+    gap = min(gaps)
+    bound_side = min((low, high), key=lambda bound: abs(estimate.value - bound))
+    reach = estimate.value - estimate.low if estimate.value >= bound_side else estimate.high - estimate.value
+    if gap <= 0 or reach <= 0:
+        return None
+    return math.ceil(estimate.clusters * (reach / gap) ** 2 * 1.1)  # a tenth more: the value itself moves too

@@ -1,0 +1,1 @@
+"""Turn the traces of one unit into named numbers, on the device, before the next batch runs."""

@@ -1,0 +1,1 @@
+"""Columns to an estimate with an interval; no models, no pytest."""
