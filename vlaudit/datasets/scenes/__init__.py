@@ -4,21 +4,12 @@ A `Scene` is a value; `draw`, `boxes` and `describe` are functions of it, and an
 function from scene to scene, so that two images can differ in exactly one thing. `sample` puts it together.
 """
 
-from vlaudit.datasets.scenes.captions import Caption, captions, describe, side_of
+from vlaudit.datasets.scenes.captions import captions, describe, side_of
 from vlaudit.datasets.scenes.compose import compose
-from vlaudit.datasets.scenes.dataset import Scenes, batch, image_of, redrawn, sample, sample_of
+from vlaudit.datasets.scenes.dataset import Scenes, World, batch, from_spec, redrawn, sample, sample_of, scene_of
 from vlaudit.datasets.scenes.drawing import boxes, draw
-from vlaudit.datasets.scenes.pairs import (
-    clauses_swapped,
-    foils,
-    hint_for,
-    is_sideless,
-    scene_of,
-    with_copy_hint,
-    with_hint,
-    with_other_side,
-    with_word,
-)
+from vlaudit.datasets.scenes.pairs import copy_hint_for, foils, hint_for, is_sideless
+from vlaudit.datasets.scenes.text import Caption
 from vlaudit.datasets.scenes.words import candidates, vocabulary
 from vlaudit.datasets.scenes.world import (
     SIZE,
@@ -39,18 +30,19 @@ __all__ = [
     "Scene",
     "Scenes",
     "Thing",
+    "World",
     "batch",
     "boxes",
     "candidates",
     "captions",
-    "clauses_swapped",
     "compose",
+    "copy_hint_for",
     "describe",
     "draw",
     "exchangeable",
     "foils",
+    "from_spec",
     "hint_for",
-    "image_of",
     "is_sideless",
     "moved",
     "recolored",
@@ -62,10 +54,6 @@ __all__ = [
     "side_of",
     "swapped_hand",
     "vocabulary",
-    "with_copy_hint",
-    "with_hint",
-    "with_other_side",
     "with_scenery",
-    "with_word",
     "without",
 ]

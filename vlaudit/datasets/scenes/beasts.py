@@ -44,7 +44,7 @@ def _cat(pen: Pen, fill: Color) -> None:
 def _horse(pen: Pen, fill: Color) -> None:
     mane = (60, 44, 38) if sum(fill) > 300 else (225, 215, 200)
     pen.limb([(-14, -20), (-18, -14), (-18, -7)], mane, 2.6)
-    for x in (-12, -7.5, 6, 10.5):
+    for x in (-12.0, -7.5, 6.0, 10.5):
         pen.rect(x - 1.8, -14, x + 1.8, 0, fill)
         pen.rect(x - 2, -2.6, x + 2, 0.2, INK, None)
     pen.rect(-15, -23, 13, -11, fill, round_by=5)
@@ -58,7 +58,7 @@ def _horse(pen: Pen, fill: Color) -> None:
 def _cow(pen: Pen, fill: Color) -> None:
     spot = (70, 54, 50) if sum(fill) > 400 else (245, 242, 235)
     pen.line([(-15, -21), (-18.4, -18), (-18.4, -9)], INK, 1.5)
-    for x in (-12, -7.5, 6, 10.5):
+    for x in (-12.0, -7.5, 6.0, 10.5):
         pen.rect(x - 2.2, -9, x + 2.2, 0, fill)
     pen.ellipse(-3, -7.4, 4.4, 3, (245, 170, 180))
     pen.rect(-16, -24, 13, -8, fill, round_by=3)
@@ -77,7 +77,7 @@ def _cow(pen: Pen, fill: Color) -> None:
 def _sheep(pen: Pen, fill: Color) -> None:
     face: Color = (58, 50, 50)
     wool: Color = tuple(min(255, 130 + level // 2) for level in fill)  # type: ignore[assignment]  # three levels in, three out
-    for x in (-8, -4, 5, 9):
+    for x in (-8.0, -4.0, 5.0, 9.0):
         pen.rect(x - 1.6, -8, x + 1.6, 0, face)
     bumps = ((-10, -12), (-10, -18), (-3, -21.6), (4, -21), (9, -17), (8.6, -11), (1, -8.8), (-5, -8.8))
     for x, y in bumps:
@@ -90,7 +90,7 @@ def _sheep(pen: Pen, fill: Color) -> None:
 
 
 def _bird(pen: Pen, fill: Color) -> None:
-    for x in (-1.4, 4):
+    for x in (-1.4, 4.0):
         pen.line([(x, -9), (x, -0.8), (x + 3, -0.8)], (214, 120, 30), 1.4)
     pen.poly([(-8, -17), (-20, -15), (-18, -10.6), (-7, -10)], fill)
     pen.ellipse(0, -14, 10.6, 7.4, fill)
@@ -115,7 +115,7 @@ def _rabbit(pen: Pen, fill: Color) -> None:
 
 def _turtle(pen: Pen, fill: Color) -> None:
     skin: Color = (150, 178, 96)
-    for x in (-10, 7):
+    for x in (-10.0, 7.0):
         pen.rect(x - 2.8, -6, x + 2.8, 0, skin, round_by=1.4)
     pen.poly([(-14, -6), (-20, -3), (-13, -3)], skin)
     pen.limb([(11, -7), (17, -11)], skin, 4.4)

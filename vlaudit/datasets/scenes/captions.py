@@ -8,97 +8,23 @@ names a side of the picture once, and colours are independent of what they are o
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import cached_property
-from typing import NamedTuple
+from collections.abc import Callable
+from functools import partial
 
 from vlaudit.datasets.scenes import words
 from vlaudit.datasets.scenes.drawing import boxes, is_next_to
+from vlaudit.datasets.scenes.text import Caption, Clause, Piece, Word, plain
 from vlaudit.datasets.scenes.world import SIZE, Scene, Thing
-from vlaudit.samples import Box, Phrase, Slot
+from vlaudit.samples import Box
 
 MAX_WORDS = 17
 """Longest caption without a hint; with one it stays within 22 words, which ALBEF's tokenizer takes."""
 MIN_WORDS = 8
+JOINERS = ("and", "while")
+"""What joins two clauses; the grammar uses neither word for anything else."""
 _ATTEMPTS = 64
 CAPTIONS = 8
 """How many captions of a scene `captions` gives; any number of variants can be described."""
-
-
-class Word(NamedTuple):
-    """A word of a caption; with a `kind` it can be asked for, and `regions` answer it."""
-
-    text: str
-    kind: str = ""
-    regions: tuple[str, ...] = ()
-
-
-class Piece(NamedTuple):
-    """Words of a caption; with a `type` they are a phrase that names `regions`."""
-
-    words: tuple[Word, ...]
-    type: str = ""
-    regions: tuple[str, ...] = ()
-
-
-Clause = tuple[Piece, ...]
-
-
-@dataclass(frozen=True)
-class Caption:
-    """One or two clauses, joined by `joiner`; its text and spans are worked out from them."""
-
-    clauses: tuple[Clause, ...]
-    joiner: str = "and"
-
-    @cached_property
-    def _laid_out(self) -> tuple[str, tuple[Phrase, ...], tuple[Slot, ...]]:
-        texts: list[str] = []
-        phrases: list[Phrase] = []
-        slots: list[Slot] = []
-        cursor = 0
-        for piece in self._pieces():
-            begin = cursor
-            for word in piece.words:
-                end = cursor + len(word.text)
-                if word.kind:
-                    slots.append(Slot(cursor, end, word.kind, word.regions))
-                texts.append(word.text)
-                cursor = end + 1
-            if piece.type:
-                phrases.append(Phrase(f"p{len(phrases)}", begin, cursor - 1, piece.type, piece.regions))
-        return " ".join(texts), tuple(phrases), tuple(slots)
-
-    def _pieces(self) -> Iterator[Piece]:
-        for number, clause in enumerate(self.clauses):
-            if number:
-                yield _plain(self.joiner)
-            yield from clause
-
-    @property
-    def text(self) -> str:
-        """The caption."""
-        return self._laid_out[0]
-
-    @property
-    def phrases(self) -> tuple[Phrase, ...]:
-        """Its phrases, by their place in the caption."""
-        return self._laid_out[1]
-
-    @property
-    def slots(self) -> tuple[Slot, ...]:
-        """The words that can be asked for, by their place in the caption."""
-        return self._laid_out[2]
-
-    @property
-    def length(self) -> int:
-        """How many words it has."""
-        return sum(len(piece.words) for piece in self._pieces())
-
-
-def _plain(text: str) -> Piece:
-    return Piece(tuple(Word(part) for part in text.split()))
 
 
 def side_of(box: Box, width: float = SIZE) -> str:
@@ -138,7 +64,7 @@ class _Writer:
             return ()
         self.placed = True
         word = Word(self.scene.scenery, "scenery", ("scenery",))
-        return (_plain(self.rng.choice(("in", "at"))), Piece((Word("the"), word), "scene", ("scenery",)))
+        return (plain(self.rng.choice(("in", "at"))), Piece((Word("the"), word), "scene", ("scenery",)))
 
     def side(self, *things: Thing) -> Clause:
         sides = {side_of(self.boxes[thing.id]) for thing in things}
@@ -146,20 +72,22 @@ class _Writer:
             return ()
         self.sided = True
         word = Word(sides.pop(), "position side", tuple(thing.id for thing in things))
-        tail = self.rng.choice(("", "", " side", " side of the picture", " of the picture", " of the photo", " of the image"))
-        return (Piece((Word("on"), Word("the"), word, *_plain(tail).words)),)
+        tail = self.rng.choice(
+            ("", "", " side", " side of the picture", " of the picture", " of the photo", " of the image")
+        )
+        return (Piece((Word("on"), Word("the"), word, *plain(tail).words)),)
 
     def in_hand(self, person: Thing, held: Thing) -> Clause:
         draw = self.rng.random()
         hand = f"{person.id}.{held.hand} hand"
         if draw < 0.72:
-            phrase = (Word("the"), Word(held.hand, "hand side", (hand,)), Word("hand"))
+            phrase: tuple[Word, ...] = (Word("the"), Word(held.hand, "hand side", (hand,)), Word("hand"))
         elif draw < 0.8:
             phrase = (Word("one"), Word("hand"))
         else:
             return ()
         preposition = "with" if held.category == "instruments" else "in"
-        return (_plain(preposition), Piece(phrase, "bodyparts", (hand,)))
+        return (plain(preposition), Piece(phrase, "bodyparts", (hand,)))
 
     def garment(self, person: Thing) -> Thing:
         """Choose a garment so that all seven kinds are named equally often."""
@@ -179,15 +107,15 @@ class _Writer:
         garment, draw = self.garment(person), self.rng.random()
         if draw < 0.38:
             verb = self.rng.choice(("in", "wearing", "with"))
-            return (_plain(verb), self.noun(garment, kind="clothing"))
+            return (plain(verb), self.noun(garment, kind="clothing"))
         bare = not any(thing.place == "head" for thing in self.scene.held_by(person.id))
         if draw < 0.52 and bare:
             hair = Piece((Word(person.hair), Word("hair")), "bodyparts", (f"{person.id}.hair",))
-            return (_plain("with"), hair)
+            return (plain("with"), hair)
         if draw < 0.62:
             return self.side(person)
         if draw < 0.72 and not self.placed:
-            return (_plain("standing"), *self.place()) if not self._rides(person) else self.place()
+            return (plain("standing"), *self.place()) if not self._rides(person) else self.place()
         return ()
 
     def _rides(self, person: Thing) -> bool:
@@ -197,44 +125,46 @@ class _Writer:
         belongings = {thing.place: thing for thing in self.scene.held_by(person.id)}
         subject = (self.person_noun(person), *self.person_details(person))
         there = self.chance(0.25)
-        lead = (_plain("there is"),) if there else ()
+        lead = (plain("there is"),) if there else ()
         if "seat" in belongings:
             verb = "riding" if there else self.rng.choice(("rides", "is riding"))
             seat = belongings["seat"]
-            return (*lead, *subject, _plain(verb), self.noun(seat))
+            return (*lead, *subject, plain(verb), self.noun(seat))
         if "hand" in belongings and self.chance(0.85):
             return (*lead, *subject, *self.holds(person, belongings["hand"], there=there))
         used = {region for piece in subject for region in piece.regions}
-        fresh = [thing for place, thing in belongings.items() if place in ("top", "head", "neck") and thing.id not in used]
+        fresh = [
+            thing for place, thing in belongings.items() if place in ("top", "head", "neck") and thing.id not in used
+        ]
         garment = self.garment(person)
         if garment.id in used:
             garment = self.rng.choice(fresh) if fresh else garment
         if garment.id in used:
             subject = (self.person_noun(person, asked=len(self.scene.people()) == 1), *subject[1:])
-            return (*lead, *subject, *(() if there else (_plain("is standing"),)), *self.place())
+            return (*lead, *subject, *(() if there else (plain("is standing"),)), *self.place())
         verb = "wearing" if there else self.rng.choice(("wears", "is wearing"))
-        return (*lead, *subject, _plain(verb), self.noun(garment, kind="clothing"))
+        return (*lead, *subject, plain(verb), self.noun(garment, kind="clothing"))
 
     def holds(self, person: Thing, held: Thing, *, there: bool) -> Clause:
         if held.category == "instruments":
             verb = "playing" if there else self.rng.choice(("plays", "is playing"))
-            return (_plain(verb), self.noun(held, kind="instrument"), *self.in_hand(person, held))
+            return (plain(verb), self.noun(held, kind="instrument"), *self.in_hand(person, held))
         if held.pose == "eating":
             verb = "eating" if there else self.rng.choice(("eats", "is eating"))
-            return (_plain(verb), self.noun(held, kind="object"))
+            return (plain(verb), self.noun(held, kind="object"))
         verb = self.rng.choice(("holding", "carrying") if there else ("holds", "is holding", "carries", "has"))
-        return (_plain(verb), self.noun(held, kind="object"), *self.in_hand(person, held))
+        return (plain(verb), self.noun(held, kind="object"), *self.in_hand(person, held))
 
     def next_to(self, thing: Thing) -> Clause:
         """Return "next to the person" where the nearest thing that stands by itself is within a few pixels."""
         near = self.rng.choice(("next to", "near"))
         for other in self.things:
-            if other.category in ("people", "other") and is_next_to(self.scene, self.boxes, thing, other):
+            if other.category in ("people", "other") and is_next_to(self.boxes, thing, other):
                 if other.category == "people":
                     if len(self.scene.people()) > 1:
                         continue
-                    return (_plain(near), Piece(_plain("the person").words, "people", (other.id,)))
-                return (_plain(near), Piece(_plain(f"the {other.kind}").words, "other", (other.id,)))
+                    return (plain(near), Piece(plain("the person").words, "people", (other.id,)))
+                return (plain(near), Piece(plain(f"the {other.kind}").words, "other", (other.id,)))
         return ()
 
     def thing_clause(self, thing: Thing) -> Clause:
@@ -247,12 +177,12 @@ class _Writer:
 
     def _stands(self, noun: Piece, where: Clause, *, one: bool) -> Clause:
         if self.chance(0.35):
-            return (_plain("there is" if one else "there are"), noun, *(where or self.place()))
+            return (plain("there is" if one else "there are"), noun, *(where or self.place()))
         where = where or self.place()
         if not where:
-            return (_plain("there is" if one else "there are"), noun)
+            return (plain("there is" if one else "there are"), noun)
         verb = self.rng.choice(("is", "stands", "waits") if one else ("are", "stand", "wait"))
-        return (noun, _plain(verb), *where)
+        return (noun, plain(verb), *where)
 
     def group_clause(self, things: list[Thing]) -> Clause:
         first, ids = things[0], tuple(thing.id for thing in things)
@@ -261,38 +191,40 @@ class _Writer:
         color = (Word(first.color, "color", ids),) if colored else ()
         noun = Piece((Word(count), *color, Word(words.PLURALS[first.kind])), first.category, ids)
         if first.category == "other":
-            sky = (_plain("in the sky"),)
-            return (noun, _plain("are"), *sky) if self.chance(0.6) else (_plain("there are"), noun, *sky)
+            sky = (plain("in the sky"),)
+            return (noun, plain("are"), *sky) if self.chance(0.6) else (plain("there are"), noun, *sky)
         return self._stands(noun, self.side(*things), one=False)
 
     def people_clause(self, people: list[Thing]) -> Clause:
         ids = tuple(person.id for person in people)
         noun = Piece((Word("two"), Word("people")), "people", ids)
         verb = self.rng.choice(("stand", "are standing"))
-        return (noun, _plain(verb), *self.place())
+        return (noun, plain(verb), *self.place())
 
     def furniture_clause(self, thing: Thing) -> Clause:
         items = {item.place: item for item in self.scene.held_by(thing.id)}
-        table = Piece(_plain(f"a {thing.kind}").words, "other", (thing.id,))
+        table = Piece(plain(f"a {thing.kind}").words, "other", (thing.id,))
         for place in ("on", "under"):
             if place in items:
                 noun = self.noun(items[place], kind="object")
                 if self.chance(0.4):
-                    return (_plain("there is"), noun, _plain(place), table)
-                return (noun, _plain("is"), _plain(place), table, *(self.side(thing) if self.chance(0.35) else ()))
+                    return (plain("there is"), noun, plain(place), table)
+                return (noun, plain("is"), plain(place), table, *(self.side(thing) if self.chance(0.35) else ()))
         return self._stands(table, self.side(thing), one=True)
 
     def cover_clause(self, cover: Thing) -> Clause:
         noun, holder = self.noun(cover), self.scene.thing(cover.holder)
-        covered = Piece(_plain("the person" if holder.category == "people" else "the table").words, holder.category, (holder.id,))
-        return (noun, _plain("covers"), covered, *(self.place() if self.chance(0.3) else ()))
+        covered = Piece(
+            plain("the person" if holder.category == "people" else "the table").words, holder.category, (holder.id,)
+        )
+        return (noun, plain("covers"), covered, *(self.place() if self.chance(0.3) else ()))
 
     def behind_clause(self, person: Thing, table: Thing) -> Clause:
-        behind = (_plain("behind"), Piece(_plain("a table").words, "other", (table.id,)))
+        behind = (plain("behind"), Piece(plain("a table").words, "other", (table.id,)))
         details = self.person_details(person)
         if self.chance(0.3):
-            return (_plain("there is"), self.person_noun(person), *details, *behind)
-        return (self.person_noun(person), *details, _plain(self.rng.choice(("is", "stands", "waits"))), *behind)
+            return (plain("there is"), self.person_noun(person), *details, *behind)
+        return (self.person_noun(person), *details, plain(self.rng.choice(("is", "stands", "waits"))), *behind)
 
 
 Maker = Callable[[], Clause]
@@ -310,22 +242,22 @@ def _topics(writer: _Writer) -> list[tuple[float, frozenset[str], Maker]]:
         if thing.group:
             flocks.setdefault(thing.group, []).append(thing)
         elif thing.category == "people":
-            add(3.0, [thing.id], lambda thing=thing: writer.person_clause(thing))
+            add(3.0, [thing.id], partial(writer.person_clause, thing))
             for table in writer.things:
                 if table.kind == "table" and table.layer == 2:
-                    add(1.0, [thing.id, table.id], lambda a=thing, b=table: writer.behind_clause(a, b))
-        elif thing.place == "cover" or thing.kind == "umbrella" and thing.place == "hand":
+                    add(1.0, [thing.id, table.id], partial(writer.behind_clause, thing, table))
+        elif thing.place == "cover" or (thing.kind == "umbrella" and thing.place == "hand"):
             if thing.place == "cover" or len(scene.people()) == 1:
-                add(0.8, [thing.id, thing.holder], lambda thing=thing: writer.cover_clause(thing))
+                add(0.8, [thing.id, thing.holder], partial(writer.cover_clause, thing))
         elif not thing.holder and thing.category in ("animals", "vehicles"):
-            add(2.5, [thing.id], lambda thing=thing: writer.thing_clause(thing))
+            add(2.5, [thing.id], partial(writer.thing_clause, thing))
         elif not thing.holder and thing.layer != 2:
-            add(2.0, [thing.id], lambda thing=thing: writer.furniture_clause(thing))
+            add(2.0, [thing.id], partial(writer.furniture_clause, thing))
     for group in flocks.values():
-        add(1.5, [thing.id for thing in group], lambda group=group: writer.group_clause(group))
+        add(1.5, [thing.id for thing in group], partial(writer.group_clause, group))
     if len(scene.people()) > 1:
         people = list(scene.people())
-        add(0.6, [person.id for person in people], lambda: writer.people_clause(people))
+        add(0.6, [person.id for person in people], partial(writer.people_clause, people))
     return topics
 
 
@@ -363,7 +295,7 @@ def _with_place(writer: _Writer, clauses: list[Clause]) -> list[Clause]:
     if not clauses or writer.chance(0.3):
         noun = writer.rng.choice(("the picture shows", "this is", "we can see"))
         place = writer.place()[1]
-        return [*clauses[:1], (_plain(noun), place)]
+        return [*clauses[:1], (plain(noun), place)]
     where = writer.rng.randrange(len(clauses))
     return [(*clause, *writer.place()) if number == where else clause for number, clause in enumerate(clauses)]
 

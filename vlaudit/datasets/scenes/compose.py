@@ -13,9 +13,10 @@ from vlaudit.datasets.scenes.world import SIZE, Scene, Thing
 from vlaudit.seeds import digest
 
 _HALF_WIDTH = {
-    **{"dog": 20, "cat": 16, "horse": 22, "cow": 23, "sheep": 19, "bird": 21, "rabbit": 15, "turtle": 22},
-    **{"car": 20, "bus": 21, "truck": 21, "bicycle": 20, "plane": 21, "tractor": 18},
-}
+    "dog": 20, "cat": 16, "horse": 22, "cow": 23, "sheep": 19, "bird": 21, "rabbit": 15, "turtle": 22,
+    "car": 20, "bus": 21, "truck": 21, "bicycle": 20, "plane": 21, "tractor": 18,
+}  # fmt: skip
+"""Pixels from the middle of a thing to its farther edge."""
 
 _HIGH = ("umbrella", "balloon", "kite")
 """What would be taken for, or would cover, a group in the sky."""
@@ -85,7 +86,14 @@ class _Composer:
             kind = self.kind(words.OBJECTS, _HELD_WEIGHTS)
             pose = "eating" if kind in words.FOODS and rng.random() < 0.5 else "holding"
         return Thing(
-            f"{person}.held", kind, self.color(), look=self.look(), holder=person, place="hand", hand=self.side(), pose=pose
+            f"{person}.held",
+            kind,
+            self.color(),
+            look=self.look(),
+            holder=person,
+            place="hand",
+            hand=self.side(),
+            pose=pose,
         )
 
     def person(self) -> _Unit:
@@ -109,9 +117,14 @@ class _Composer:
         lift = round(-build_of(kind).hip) - 21 if horse else (-1 if kind in ("man", "woman") else -9)
         person = Thing(name, kind, x=0, y=ground + lift, look=self.look(4), hair=self.kind(words.HAIR))
         mount = Thing(
-            f"{name}.seat", "horse" if horse else "bicycle", "" if horse else self.color(),
-            look=self.look(4 if horse else 2), facing=self.side(), holder=name, place="seat",
-        )  # fmt: skip
+            f"{name}.seat",
+            "horse" if horse else "bicycle",
+            "" if horse else self.color(),
+            look=self.look(4 if horse else 2),
+            facing=self.side(),
+            holder=name,
+            place="seat",
+        )
         return _Unit([person, *self.garments(name), mount], -22, 22)
 
     def animal(self) -> _Unit:
@@ -126,9 +139,14 @@ class _Composer:
         facing, ground, turn = self.side(), rng.randint(87, 93), rng.choice((-1, 1))
         things = [
             Thing(
-                self.name("animal"), kind, x=offset, y=ground - rise, look=self.look(4), facing=facing,
+                self.name("animal"),
+                kind,
+                x=offset,
+                y=ground - rise,
+                look=self.look(4),
+                facing=facing,
                 group="flock",
-            )  # fmt: skip
+            )
             for offset, rise in ((8 * turn, 16), (-8 * turn, 0))
         ]
         return _Unit(things, -half - 8, half + 8)
@@ -145,7 +163,15 @@ class _Composer:
             place = "on" if len(things) > 1 else rng.choice(("on", "under"))
             item = self.kind(words.TABLEWARE)
             things.append(
-                Thing(f"{name}.{place}", item, self.color(), look=self.look(), facing=self.side(), holder=name, place=place)
+                Thing(
+                    f"{name}.{place}",
+                    item,
+                    self.color(),
+                    look=self.look(),
+                    facing=self.side(),
+                    holder=name,
+                    place=place,
+                )
             )
         return _Unit(things, -19, 19)
 
@@ -169,10 +195,19 @@ class _Composer:
         color, name = self.color(), self.name("sky")
         look, facing = self.look(), self.side()
         things = [
-            Thing(f"{name}.{step}", kind, color, x=round((step - (count - 1) / 2) * 15), y=self.rng.randint(25, 27),
-                  look=look, facing=facing, layer=0, group=name)
+            Thing(
+                f"{name}.{step}",
+                kind,
+                color,
+                x=round((step - (count - 1) / 2) * 15),
+                y=self.rng.randint(25, 27),
+                look=look,
+                facing=facing,
+                layer=0,
+                group=name,
+            )
             for step in range(count)
-        ]  # fmt: skip
+        ]
         return _Unit(things, -count * 8, count * 8)
 
     def row(self) -> list[_Unit]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -16,12 +17,16 @@ from vlaudit.samples import Box
 
 
 class Placed(NamedTuple):
-    """A sprite at a place of the image: its anchor is at (x, y); `part` names what it shows ("" = drawn, not named)."""
+    """A sprite at a place of the image: its anchor is at (x, y), and it shows the things and parts of these ids.
 
-    part: str
+    One that is not `drawn` only says where something is that another sprite draws.
+    """
+
+    parts: tuple[str, ...]
     sprite: Sprite
     x: int
     y: int
+    drawn: bool = True
 
     def box(self) -> Box:
         """Return its box, cut to the image; turned inside out where it lies outside."""
@@ -36,8 +41,11 @@ class Placed(NamedTuple):
 def draw(scene: Scene) -> UInt8[np.ndarray, "96 96 3"]:
     """Draw the scene as RGB pixels."""
     image = scenery(scene.scenery, scene.texture).copy()
-    for placed in _everything(scene):
-        image.paste(placed.sprite.image, (placed.x + placed.sprite.left, placed.y + placed.sprite.top), placed.sprite.image)
+    for placed in _placed(scene):
+        if placed.drawn:
+            image.paste(
+                placed.sprite.image, (placed.x + placed.sprite.left, placed.y + placed.sprite.top), placed.sprite.image
+            )
     return np.asarray(image)
 
 
@@ -47,19 +55,22 @@ def boxes(scene: Scene) -> dict[str, Box]:
     Parts of a person are "ID.head", "ID.hair", "ID.left hand" and "ID.right hand"; a person's own box spans body and
     clothes, not what is held. "scenery" is the whole image. Things wholly outside the image are left out.
     """
+    return dict(_boxes(scene))
+
+
+@lru_cache(maxsize=256)
+def _boxes(scene: Scene) -> dict[str, Box]:
     found: dict[str, Box] = {"scenery": Box(0, 0, SIZE, SIZE)}
-    for placed in _everything(scene):
-        if not placed.part:
-            continue
+    for placed in _placed(scene):
         box = placed.box()
         if box.left >= box.right or box.top >= box.bottom:
             continue
-        for name in placed.part.split("|"):
-            found[name] = _union(found[name], box) if name in found else box
+        for name in placed.parts:
+            found[name] = union(found[name], box) if name in found else box
     return found
 
 
-def is_next_to(scene: Scene, where: dict[str, Box], one: Thing, other: Thing) -> bool:
+def is_next_to(where: Mapping[str, Box], one: Thing, other: Thing) -> bool:
     """Say whether two single things stand side by side in the front row, at most 16 pixels apart."""
     if one.id == other.id or {one.id, other.id} - where.keys():
         return False
@@ -70,10 +81,16 @@ def is_next_to(scene: Scene, where: dict[str, Box], one: Thing, other: Thing) ->
     return -6 <= gap <= 16
 
 
-def _union(one: Box, other: Box) -> Box:
+def union(one: Box, other: Box) -> Box:
+    """Return the smallest box around both."""
     return Box(
         min(one.left, other.left), min(one.top, other.top), max(one.right, other.right), max(one.bottom, other.bottom)
     )
+
+
+@lru_cache(maxsize=256)
+def _placed(scene: Scene) -> tuple[Placed, ...]:
+    return tuple(_everything(scene))
 
 
 def _everything(scene: Scene) -> Iterator[Placed]:
@@ -88,28 +105,28 @@ def _standing(scene: Scene, thing: Thing) -> Iterator[Placed]:
         yield from _person(scene, thing)
     elif thing.kind in beasts.ANIMALS:
         scale = 0.84 if thing.group else 1.0
-        yield Placed(thing.id, beasts.animal(thing.kind, thing.look, thing.facing, scale), thing.x, thing.y)
+        yield Placed((thing.id,), beasts.animal(thing.kind, thing.look, thing.facing, scale), thing.x, thing.y)
     elif thing.kind in beasts.VEHICLES:
-        yield Placed(thing.id, beasts.vehicle(thing.kind, thing.color, thing.look, thing.facing), thing.x, thing.y)
+        yield Placed((thing.id,), beasts.vehicle(thing.kind, thing.color, thing.look, thing.facing), thing.x, thing.y)
     elif thing.kind in objects.DRAWN:
         scale = 0.72 if thing.group else 1.0
         sprite = objects.standing(thing.kind, thing.color, thing.look, thing.facing, scale)
-        yield Placed(thing.id, sprite, thing.x, thing.y)
+        yield Placed((thing.id,), sprite, thing.x, thing.y)
     else:
         yield from _furniture(scene, thing)
 
 
 def _furniture(scene: Scene, thing: Thing) -> Iterator[Placed]:
-    yield Placed(thing.id, beasts.furniture(thing.kind), thing.x, thing.y)
+    yield Placed((thing.id,), beasts.furniture(thing.kind), thing.x, thing.y)
     top = thing.y - (22 if thing.kind == "table" else 18)
     for item in scene.held_by(thing.id):
         if item.place == "cover":
-            yield Placed(item.id, beasts.cloth(item.color, item.look), thing.x, thing.y)
+            yield Placed((item.id,), beasts.cloth(item.color, item.look), thing.x, thing.y)
     for item in scene.held_by(thing.id):
         if item.place in ("on", "under"):
             scale = 1.0 if item.place == "on" else 0.86
             sprite = objects.standing(item.kind, item.color, item.look, item.facing, scale)
-            yield Placed(item.id, sprite, thing.x, top if item.place == "on" else thing.y + 1)
+            yield Placed((item.id,), sprite, thing.x, top if item.place == "on" else thing.y + 1)
 
 
 def _person(scene: Scene, person: Thing) -> Iterator[Placed]:
@@ -118,26 +135,30 @@ def _person(scene: Scene, person: Thing) -> Iterator[Placed]:
     top, held = belongings["top"], belongings.get("hand")
     behind = people.hair_behind(kind, person.hair)
     if behind:
-        yield Placed(f"{name}|{name}.hair", behind, x, y)
-    yield Placed(name, people.legs(kind), x, y)
-    yield Placed(f"{name}|{top.id}", people.top(kind, top.kind, top.color, top.look), x, y)
-    yield Placed(f"{name}|{name}.head", people.head(kind, skin), x, y)
-    yield Placed(f"{name}|{name}.hair", people.hair_before(kind, person.hair), x, y)
+        yield Placed((name, f"{name}.hair"), behind, x, y)
+    yield Placed((name,), people.legs(kind), x, y)
+    yield Placed((name, top.id), people.top(kind, top.kind, top.color, top.look), x, y)
+    yield Placed((name, f"{name}.head"), people.head(kind, skin), x, y)
+    yield Placed((name, f"{name}.hair"), people.hair_before(kind, person.hair), x, y)
     for place in ("neck", "head"):
         if place in belongings:
             worn = belongings[place]
             sprite = (people.scarf(kind, worn.color, worn.look) if place == "neck"
                       else people.headwear(kind, worn.kind, worn.color, worn.look))  # fmt: skip
-            yield Placed(f"{name}|{worn.id}", sprite, x, y)
+            yield Placed((name, worn.id), sprite, x, y)
     for side in ("left", "right"):
         pose = held.pose if held and held.hand == side else "free"
-        sleeve = people.arm(kind, side, pose, top.kind, top.color, top.look, skin)
-        yield Placed(f"{name}|{top.id}" if top.kind != "shirt" else name, sleeve, x, y)
+        sleeve = people.arm(kind, side, pose, top.kind, top.color, look=top.look, skin=skin)
+        if top.kind == "shirt":
+            yield Placed((name,), sleeve, x, y)
+            yield Placed((top.id,), people.short_sleeve(kind, side, pose), x, y, drawn=False)
+        else:
+            yield Placed((name, top.id), sleeve, x, y)
         if held and held.hand == side:
             grip = people.hand_point(kind, side, pose)
             sprite = objects.held(held.kind, held.color, held.look, side)
-            yield Placed(held.id, sprite, x + round(grip[0]), y + round(grip[1]))
-        yield Placed(f"{name}|{name}.{side} hand", people.hand_sprite(kind, side, pose, skin), x, y)
+            yield Placed((held.id,), sprite, x + round(grip[0]), y + round(grip[1]))
+        yield Placed((name, f"{name}.{side} hand"), people.hand_sprite(kind, side, pose, skin), x, y)
     if "seat" in belongings:
         yield from _ridden(belongings["seat"], person)
 
@@ -145,9 +166,9 @@ def _person(scene: Scene, person: Thing) -> Iterator[Placed]:
 def _ridden(thing: Thing, rider: Thing) -> Iterator[Placed]:
     if thing.kind == "bicycle":
         ground = rider.y
-        yield Placed(thing.id, beasts.vehicle("bicycle", thing.color, thing.look, thing.facing), rider.x, ground)
+        yield Placed((thing.id,), beasts.vehicle("bicycle", thing.color, thing.look, thing.facing), rider.x, ground)
         return
     hip = people.build_of(rider.kind).hip
     ground = rider.y + round(hip) + 21
-    yield Placed(thing.id, beasts.animal("horse", thing.look, thing.facing, 1.0), rider.x, ground)
-    yield Placed(rider.id, people.leg_over(rider.kind), rider.x, rider.y)
+    yield Placed((thing.id,), beasts.animal("horse", thing.look, thing.facing, 1.0), rider.x, ground)
+    yield Placed((rider.id,), people.leg_over(rider.kind), rider.x, rider.y)

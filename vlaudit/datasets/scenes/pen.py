@@ -71,27 +71,36 @@ class Pen:
     def _edge(self, width: float) -> int:
         return max(1, round(width * SCALE))
 
-    def ellipse(
+    def ellipse(  # noqa: PLR0917 - coordinates are positional, as in every drawing library
         self, x: float, y: float, rx: float, ry: float, fill: Color | None, ink: Color | None = INK, edge: float = 0.9
     ) -> None:
         """Draw an ellipse around (x, y)."""
         bounds = [self._at(x - rx, y - ry), self._at(x + rx, y + ry)]
         self._draw.ellipse(bounds, fill=fill, outline=ink, width=self._edge(edge) if ink else 0)
 
-    def pie(
+    def pie(  # noqa: PLR0917 - coordinates are positional, as in every drawing library
         self, x: float, y: float, rx: float, ry: float, start: float, end: float, fill: Color, ink: Color | None = INK
     ) -> None:
         """Draw a slice of an ellipse, in degrees clockwise from the right."""
         bounds = [self._at(x - rx, y - ry), self._at(x + rx, y + ry)]
         self._draw.chord(bounds, start, end, fill=fill, outline=ink, width=self._edge(0.9) if ink else 0)
 
-    def arc(self, x: float, y: float, rx: float, ry: float, start: float, end: float, ink: Color, edge: float) -> None:
+    def arc(  # noqa: PLR0917 - coordinates are positional, as in every drawing library
+        self, x: float, y: float, rx: float, ry: float, start: float, end: float, ink: Color, edge: float
+    ) -> None:
         """Draw an arc, in degrees clockwise from the right."""
         bounds = [self._at(x - rx, y - ry), self._at(x + rx, y + ry)]
         self._draw.arc(bounds, start, end, fill=ink, width=self._edge(edge))
 
-    def rect(
-        self, left: float, top: float, right: float, bottom: float, fill: Color, ink: Color | None = INK, round_by: float = 0
+    def rect(  # noqa: PLR0917 - coordinates are positional, as in every drawing library
+        self,
+        left: float,
+        top: float,
+        right: float,
+        bottom: float,
+        fill: Color,
+        ink: Color | None = INK,
+        round_by: float = 0,
     ) -> None:
         """Draw a rectangle, its corners rounded where asked."""
         bounds = [self._at(left, top), self._at(right, bottom)]
@@ -119,13 +128,13 @@ class Pen:
         self.line(points, INK, width + 1.6)
         self.line(points, fill, width)
 
-    def sprite(self, scale: float = 1.0) -> Sprite:
-        """Reduce the drawing to pixels, cut to what is visible."""
+    def sprite(self, scale: float = 1.0, film: int = 40) -> Sprite:
+        """Reduce the drawing to pixels, cut to what is visible: levels of alpha below `film` are taken for nothing."""
         anchor = -self._left * scale, -self._top * scale
         width, height = (max(1, round(side * scale / SCALE)) for side in self._image.size)
         image = self._image.resize((width, height), Image.Resampling.BOX)
         # a film of nearly nothing around the outline would widen the box without being seen
-        alpha = image.getchannel("A").point([0 if level < 40 else level for level in range(256)])
+        alpha = image.getchannel("A").point([0 if level < film else level for level in range(256)])
         image.putalpha(alpha)
         bounds = alpha.getbbox() or (0, 0, 1, 1)
         return Sprite(image.crop(bounds), bounds[0] - round(anchor[0]), bounds[1] - round(anchor[1]))

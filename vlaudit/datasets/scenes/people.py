@@ -90,23 +90,35 @@ def top(kind: str, garment: str, color: str, look: int) -> Sprite:
 
 
 @cache
-def arm(kind: str, hand: str, pose: str, garment: str, color: str, look: int, skin: int) -> Sprite:
+def arm(kind: str, hand: str, pose: str, garment: str, color: str, *, look: int, skin: int) -> Sprite:
     """Draw an arm from shoulder to hand: skin below a shirt's short sleeve, cloth down to the hand otherwise."""
-    build, pen = build_of(kind), _pen()
-    side = 1 if hand == "left" else -1
-    start, end = (side * (build.half - 1.5), build.shoulder + 2.5), hand_point(kind, hand, pose)
-    if pose == "eating":
-        bend = (side * (build.half + 5.5), build.shoulder + 9)
-        points = [start, bend, end]
-    else:
-        points = [start, end]
+    points, pen = _arm_points(kind, hand, pose), _pen()
     if garment == "shirt":
         pen.limb(points, SKIN[skin], 3.2)
-        middle = (start[0] * 0.62 + points[1][0] * 0.38, start[1] * 0.62 + points[1][1] * 0.38)
-        pen.limb([start, middle], paint(color, look), 4.6)
+        pen.limb(_sleeve_points(points), paint(color, look), 4.6)
     else:
         pen.limb(points, paint(color, look), 4.2)
     return pen.sprite()
+
+
+@cache
+def short_sleeve(kind: str, hand: str, pose: str) -> Sprite:
+    """Draw where the short sleeve of `arm` is: every pixel that it touches, however little."""
+    pen = _pen()
+    pen.limb(_sleeve_points(_arm_points(kind, hand, pose)), INK, 4.6)
+    return pen.sprite(film=0)
+
+
+def _arm_points(kind: str, hand: str, pose: str) -> list[Point]:
+    build, side = build_of(kind), 1 if hand == "left" else -1
+    start, end = (side * (build.half - 1.5), build.shoulder + 2.5), hand_point(kind, hand, pose)
+    bend = (side * (build.half + 5.5), build.shoulder + 9)
+    return [start, bend, end] if pose == "eating" else [start, end]
+
+
+def _sleeve_points(arm: list[Point]) -> list[Point]:
+    (x, y), (toward_x, toward_y) = arm[:2]
+    return [(x, y), (x * 0.62 + toward_x * 0.38, y * 0.62 + toward_y * 0.38)]
 
 
 @cache

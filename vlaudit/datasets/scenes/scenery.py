@@ -122,7 +122,11 @@ def _desert(brush: _Brush, horizon: float) -> None:
 def _snow(brush: _Brush, horizon: float) -> None:
     brush.band(0, horizon, brush.tint((202, 214, 230)))
     for _ in range(3):
-        x, top, reach = brush.random.uniform(5, 91), horizon - brush.random.uniform(18, 32), brush.random.uniform(20, 30)
+        x, top, reach = (
+            brush.random.uniform(5, 91),
+            horizon - brush.random.uniform(18, 32),
+            brush.random.uniform(20, 30),
+        )
         brush.poly([(x, top), (x - reach, horizon), (x + reach, horizon)], brush.tint((132, 142, 166)))
         brush.poly([(x, top), (x - reach / 3, top + 9), (x, top + 6), (x + reach / 3, top + 9)], (246, 248, 252))
     brush.band(horizon, _SIDE, brush.tint((230, 236, 246), 6))

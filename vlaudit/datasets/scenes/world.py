@@ -56,7 +56,8 @@ class Thing:
 class Scene:
     """Everything that an image of the world shows; equal scenes are drawn with equal pixels.
 
-    `seed` is the scene's own: descriptions and the scenery's texture derive from it, so that they stay when one thing is edited.
+    `seed` is the scene's own: descriptions derive from it, so that they stay when one thing is edited. `texture`
+    numbers the variant of the scenery.
     """
 
     seed: int

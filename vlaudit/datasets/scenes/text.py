@@ -1,0 +1,86 @@
+"""A caption as clauses of phrases of words; its text and every span are worked out from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+from vlaudit.samples import Phrase, Slot
+
+
+class Word(NamedTuple):
+    """A word of a caption; with a `kind` it can be asked for, and `regions` answer it."""
+
+    text: str
+    kind: str = ""
+    regions: tuple[str, ...] = ()
+
+
+class Piece(NamedTuple):
+    """Words of a caption; with a `type` they are a phrase that names `regions`."""
+
+    words: tuple[Word, ...]
+    type: str = ""
+    regions: tuple[str, ...] = ()
+
+
+Clause = tuple[Piece, ...]
+
+
+@dataclass(frozen=True)
+class Caption:
+    """One or two clauses, joined by `joiner`; its text and spans are worked out from them."""
+
+    clauses: tuple[Clause, ...]
+    joiner: str = "and"
+
+    @cached_property
+    def _laid_out(self) -> tuple[str, tuple[Phrase, ...], tuple[Slot, ...]]:
+        texts: list[str] = []
+        phrases: list[Phrase] = []
+        slots: list[Slot] = []
+        cursor = 0
+        for piece in self._pieces():
+            begin = cursor
+            for word in piece.words:
+                end = cursor + len(word.text)
+                if word.kind:
+                    slots.append(Slot(cursor, end, word.kind, word.regions))
+                texts.append(word.text)
+                cursor = end + 1
+            if piece.type:
+                phrases.append(Phrase(f"p{len(phrases)}", begin, cursor - 1, piece.type, piece.regions))
+        return " ".join(texts), tuple(phrases), tuple(slots)
+
+    def _pieces(self) -> Iterator[Piece]:
+        for number, clause in enumerate(self.clauses):
+            if number:
+                yield plain(self.joiner)
+            yield from clause
+
+    @property
+    def text(self) -> str:
+        """The caption."""
+        return self._laid_out[0]
+
+    @property
+    def phrases(self) -> tuple[Phrase, ...]:
+        """Its phrases, by their place in the caption."""
+        return self._laid_out[1]
+
+    @property
+    def slots(self) -> tuple[Slot, ...]:
+        """The words that can be asked for, by their place in the caption."""
+        return self._laid_out[2]
+
+    @property
+    def length(self) -> int:
+        """How many words it has."""
+        return sum(len(piece.words) for piece in self._pieces())
+
+
+def plain(text: str) -> Piece:
+    """Return words that name nothing and are not asked for."""
+    return Piece(tuple(Word(part) for part in text.split()))
