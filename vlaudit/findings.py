@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 from vlaudit.errors import UsageError
 from vlaudit.measures.base import Measure, Unit
@@ -21,6 +21,7 @@ from vlaudit.traces import Reading
 Outcome = Literal["pass", "fail", "inconclusive", "not applicable", "error"]
 
 
+@runtime_checkable
 class Exhibit(Protocol):
     """A picture or a table that the report shows under a finding; settings are fields, the table comes by the call."""
 
@@ -113,7 +114,7 @@ class Criterion:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was decided about one criterion, and why; `needed` is the number of clusters that would probably decide it."""
+    """What was decided about one criterion, and why; `needed` is how many images would probably decide it."""
 
     criterion: Criterion
     outcome: Outcome

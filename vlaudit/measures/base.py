@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from vlaudit.samples import Sample, Slot
 from vlaudit.traces import Trace
@@ -42,6 +42,7 @@ Numbers = Mapping[str, Any]
 """Names to what one condition gave: numbers, small arrays (a value a head), or tensors that `row` combines."""
 
 
+@runtime_checkable
 class Measure(Protocol):
     """Reduces traces. Settings are fields of a frozen dataclass; a call keeps no state."""
 

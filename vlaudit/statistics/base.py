@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from vlaudit.tables import Table
 
@@ -38,6 +38,7 @@ class NoEstimate:
     reason: str
 
 
+@runtime_checkable
 class Statistic(Protocol):
     """Settings as fields of a frozen dataclass (which columns), table in, estimate out."""
 
