@@ -6,7 +6,7 @@ import difflib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from vlaudit.errors import UsageError
 from vlaudit.samples import Sample
@@ -24,6 +24,7 @@ class Refusal:
         return f"{self.file}: {self.where}: {self.reason}"
 
 
+@runtime_checkable
 class Dataset(Protocol):
     """Samples in an order that never changes, and the records that were refused.
 

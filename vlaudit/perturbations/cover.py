@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Bool, UInt8
@@ -24,8 +24,7 @@ from vlaudit.perturbations.regions import (
 )
 from vlaudit.samples import Region, Sample
 
-Fill = Literal["mean", "noise", "blur"]
-FILLS: tuple[Fill, ...] = ("mean", "noise", "blur")
+FILLS = ("mean", "noise", "blur")
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ class Cover:
     """
 
     of: str | tuple[str, ...] = HIDDEN
-    fill: Fill = "mean"
+    fill: str = "mean"
     drawn_for: ClassVar[Owner] = "image_id"
 
     def __post_init__(self) -> None:
@@ -71,7 +70,7 @@ class CoverElsewhere:
     """
 
     of: str | tuple[str, ...] = HIDDEN
-    fill: Fill = "mean"
+    fill: str = "mean"
     drawn_for: ClassVar[Owner] = "image_id"
 
     def __post_init__(self) -> None:
@@ -89,7 +88,7 @@ def check_fill(fill: str) -> None:
         raise UsageError(f"fill must be one of {', '.join(FILLS)}, got {fill!r}")
 
 
-def covering(sample: Sample, rects: tuple[Rect, ...], fill: Fill, rng: np.random.Generator) -> Sample:
+def covering(sample: Sample, rects: tuple[Rect, ...], fill: str, rng: np.random.Generator) -> Sample:
     """Return the sample with these pixels covered; the sample itself where there are none."""
     if not rects:
         return sample
@@ -109,7 +108,7 @@ def _unseen(region: Region) -> Region:
 
 
 def _filled(
-    pixels: UInt8[np.ndarray, "height width 3"], rects: tuple[Rect, ...], fill: Fill, seed: int
+    pixels: UInt8[np.ndarray, "height width 3"], rects: tuple[Rect, ...], fill: str, seed: int
 ) -> UInt8[np.ndarray, "height width 3"]:
     if fill == "blur":
         return _blurred(pixels, rects)
