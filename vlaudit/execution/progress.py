@@ -4,10 +4,27 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TextIO
+from typing import Protocol, runtime_checkable
 
 _LINE_EVERY = 30.0  # seconds, in a log
 _MOVE_EVERY = 0.2  # seconds, on a terminal
+
+
+@runtime_checkable
+class Stream(Protocol):
+    """Something that text can be written to."""
+
+    def write(self, text: str, /) -> int:
+        """Take a text."""
+        ...
+
+    def flush(self) -> None:
+        """Show what was written."""
+        ...
+
+    def isatty(self) -> bool:
+        """Say whether a person watches."""
+        ...
 
 
 class Progress:
@@ -16,7 +33,7 @@ class Progress:
     Done/total, passes a second, and the time left at that rate.
     """
 
-    def __init__(self, total: int, stream: TextIO | None = None, *, label: str = "") -> None:
+    def __init__(self, total: int, stream: Stream | None = None, *, label: str = "") -> None:
         self.total, self.done, self.label, self._stream = total, 0, label, stream
         self._moves = stream is not None and stream.isatty()
         self._started = self._said = time.monotonic()
