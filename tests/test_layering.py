@@ -13,6 +13,7 @@ LAYERS = (
     ("samples", "traces", "tables"),
     SIBLINGS,
     ("findings",),
+    ("thresholds",),
     ("execution",),
     ("reporting",),
     ("plugin",),
