@@ -54,7 +54,7 @@ class CocoBoxes:
         boxes = self._boxes.get(image_id, [])
         if boxes and drawn_for != (image.width, image.height):
             reason = f"drawn for {drawn_for[0]} x {drawn_for[1]} pixels, it has {image.width} x {image.height}"
-            return (), [Refusal(self.file, f"the {len(boxes)} boxes of image {image_id}", reason)]
+            return (), [Refusal(self.file, f"boxes of image {image_id}", reason)]
         regions, refused = [], []
         for record in boxes:
             box = _clipped(record, image)

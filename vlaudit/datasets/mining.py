@@ -117,9 +117,9 @@ def _nouns(caption: str, spans: list[Span]) -> dict[Span, str]:
 def _is_modifier(words: list[str], index: int) -> bool:
     """Say whether the noun only describes the next one, or the one before says that it is none ("hot dog")."""
     following = _next(words, index)
-    if following in COMPOUND_HEADS or (index > 0 and words[index - 1] in COMPOUND_MODIFIERS):
-        return True
-    return words[index] == "baby" and KIND.get(following) == "animal"
+    if KIND[words[index]] == "person":  # what follows people is mostly what they do: "people ride"
+        return words[index] == "baby" and KIND.get(following) == "animal"
+    return following in COMPOUND_HEADS or (index > 0 and words[index - 1] in COMPOUND_MODIFIERS)
 
 
 def _next(words: list[str], index: int) -> str:
