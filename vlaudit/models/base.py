@@ -133,9 +133,13 @@ class ModelAdapter(Protocol):
     """
 
     name: str
-    fingerprint: str
     capabilities: Capabilities
     vocabulary: Mapping[str, int]
+
+    @property
+    def fingerprint(self) -> str:
+        """What names the weights: an attribute, or computed."""
+        ...
 
     def refusal(self, request: ForwardRequest) -> str | None:
         """Say why this request cannot be answered, or None; cheap, no pass is run."""

@@ -30,8 +30,11 @@ _LISTED = 5
 _OLD_FORMAT = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 
 
-class _Sha256(threading.Thread):
-    """Hash a file beside the loading: hashing releases the interpreter lock and reads the pages that loading needs."""
+class FileHash(threading.Thread):
+    """The SHA-256 of a file, computed beside the loading.
+
+    Hashing releases the interpreter lock, and reads the pages that loading needs.
+    """
 
     def __init__(self, path: Path) -> None:
         super().__init__(daemon=True)
@@ -40,6 +43,7 @@ class _Sha256(threading.Thread):
         self.start()
 
     def run(self) -> None:
+        """Compute it, in the thread."""
         try:
             with self.path.open("rb") as file:
                 self.digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -47,6 +51,7 @@ class _Sha256(threading.Thread):
             self.failure = error
 
     def result(self) -> str:
+        """Wait, and return 64 hexadecimal digits; `CheckpointError` where the file could not be read to its end."""
         self.join()
         if self.failure is not None:
             raise CheckpointError(f"checkpoint {self.path}: it could not be read: {self.failure}")
@@ -63,12 +68,7 @@ class WeightsFile:
     path: Path
     tensors: Mapping[str, Tensor]
     config: Mapping[str, Any]
-    _sha256: _Sha256 = field(repr=False)
-
-    @property
-    def sha256(self) -> str:
-        """The SHA-256 of the file, 64 hexadecimal digits; waits until it is computed."""
-        return self._sha256.result()
+    sha256: FileHash = field(repr=False)
 
 
 def open_weights(path: str | Path) -> WeightsFile:
@@ -79,7 +79,7 @@ def open_weights(path: str | Path) -> WeightsFile:
     """
     path = Path(path).expanduser()
     kind = _sniff(path)
-    sha256 = _Sha256(path)
+    sha256 = FileHash(path)
     if kind == "safetensors":
         tensors, carried = _open_safetensors(path)
     else:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
+from typing import cast
 
 from vlaudit.errors import AdapterError, UsageError
 from vlaudit.models.base import LoadOptions, ModelAdapter
@@ -58,11 +60,15 @@ def _weights_path(family: str, checkpoint: str | Path | None) -> Path:
 
 
 def _checked(model: object, family: str, path: Path | None = None) -> ModelAdapter:
-    if not isinstance(model, ModelAdapter):
-        lacking = [name for name in _PROMISED if not hasattr(model, name)]
+    # Looked up without being read: the hash of a large file is still running, beside the canary.
+    lacking = [name for name in _PROMISED if inspect.getattr_static(model, name, _ABSENT) is _ABSENT]
+    if lacking:
         raise AdapterError(f"--model {family}: {type(model).__name__} is no model adapter, it has no {lacking}")
-    check_alive(model, path)
-    return model
+    adapter = cast(ModelAdapter, model)
+    check_alive(adapter, path)
+    _ = adapter.fingerprint  # waits for the hash, and fails here where the file could not be read to its end
+    return adapter
 
 
+_ABSENT = object()
 _PROMISED = ("name", "fingerprint", "capabilities", "vocabulary", "refusal", "forward")

@@ -8,7 +8,8 @@ layers, of image on image the image encoder's. There is no attention of image on
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
 
 import torch
 
@@ -41,19 +42,28 @@ class AlbefAdapter:
         self,
         network: Albef,
         vocabulary: Vocabulary,
-        provenance: Provenance,
+        provenance: Callable[[], Provenance],
         *,
         images: int = 64,
         texts: int = 256,
     ) -> None:
         self.network = network.eval().requires_grad_(requires_grad=False)
-        self.provenance = provenance
-        self.fingerprint = provenance.fingerprint
+        self._make_provenance = provenance
         self.capabilities = _capabilities(network)
         self.vocabulary: Mapping[str, int] = vocabulary.ids
         self.max_length = min(TRAINED_LENGTH[network.config.layout], network.config.text.max_positions)
         self._vocabulary = vocabulary
         self._passes = Passes(network, images=images, texts=texts)
+
+    @cached_property
+    def provenance(self) -> Provenance:
+        """What was loaded; waits until the file's hash is computed."""
+        return self._make_provenance()
+
+    @property
+    def fingerprint(self) -> str:
+        """The name of the weights; waits as `provenance` does."""
+        return self.provenance.fingerprint
 
     def refusal(self, request: ForwardRequest) -> str | None:
         """Say why this request cannot be answered, or None."""

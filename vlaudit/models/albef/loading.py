@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -15,9 +17,10 @@ from vlaudit.models.albef.network import Albef
 from vlaudit.models.albef.text import Embeddings
 from vlaudit.models.albef.vision import interpolate_positions
 from vlaudit.models.base import LoadOptions
-from vlaudit.models.checkpoint import KeyReport, KeyRules, WeightsFile, match_keys, open_weights
+from vlaudit.models.checkpoint import FileHash, KeyReport, KeyRules, WeightsFile, match_keys, open_weights
 from vlaudit.models.provenance import Provenance
 from vlaudit.models.signatures import resembles
+from vlaudit.models.skeleton import skeleton
 from vlaudit.models.vocabulary import find_vocabulary
 
 PUBLISHED_VOCABULARY = "bert-base-uncased"
@@ -36,8 +39,13 @@ def load(options: LoadOptions) -> AlbefAdapter:
         download=options.download,
     )
     network, keys = _network(file, config, options)
-    provenance = Provenance("albef", file.path, file.sha256, keys, _described(config), vocabulary.source)
+    # Made when it is asked for: the hash is still running. Of the file, only its hash is held.
+    provenance = partial(_provenance, file.path, file.sha256, keys, config, vocabulary.source)
     return AlbefAdapter(network, vocabulary, provenance)
+
+
+def _provenance(path: Path, sha256: FileHash, keys: KeyReport, config: AlbefConfig, vocabulary: str) -> Provenance:
+    return Provenance("albef", path, sha256.result(), keys, _described(config), vocabulary)
 
 
 def _config(file: WeightsFile) -> AlbefConfig:
@@ -67,7 +75,7 @@ def _at_resolution(file: WeightsFile, config: AlbefConfig, size: int | None) -> 
 
 
 def _network(file: WeightsFile, config: AlbefConfig, options: LoadOptions) -> tuple[Albef, KeyReport]:
-    with torch.device("meta"):
+    with skeleton():
         network = Albef(config, momentum=options.momentum)
     aliases = _aliases(network.state_dict())
     expected = {
