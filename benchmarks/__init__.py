@@ -1,0 +1,1 @@
+"""What vlaudit costs, as ratios measured in one run: `python -m benchmarks.models`."""
