@@ -1,1 +1,21 @@
 """Turn the traces of one unit into named numbers, on the device, before the next batch runs."""
+
+from vlaudit.measures.base import Measure, Reduction, Unit, flat
+from vlaudit.measures.clusters import ModalityClusters
+from vlaudit.measures.links import PhraseRegionAttention
+from vlaudit.measures.matching import MatchProbability
+from vlaudit.measures.shift import TextShift
+from vlaudit.measures.words import SideProbability, WordProbability
+
+__all__ = [
+    "MatchProbability",
+    "Measure",
+    "ModalityClusters",
+    "PhraseRegionAttention",
+    "Reduction",
+    "SideProbability",
+    "TextShift",
+    "Unit",
+    "WordProbability",
+    "flat",
+]

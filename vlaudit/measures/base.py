@@ -51,7 +51,10 @@ class Measure(Protocol):
         ...
 
     def row(self, unit: Unit, conditions: Mapping[str, Numbers]) -> Numbers:
-        """Return the columns of a unit once all of its conditions are there: numbers, text, or small arrays."""
+        """Return the columns of a unit once all of its conditions are there: numbers, text, or small arrays.
+
+        Raises `RefusedSample` where this model gave nothing that can be compared; the unit is counted with the reason.
+        """
         ...
 
 

@@ -15,6 +15,7 @@ from vlaudit.perturbations.mismatch import Mismatch, mismatched
 from vlaudit.perturbations.move import Move
 from vlaudit.perturbations.noise import LuminanceNoise
 from vlaudit.perturbations.recolor import Recolor
+from vlaudit.perturbations.reveal import Reveal
 from vlaudit.perturbations.swap import Foil, SwapColors, SwapSides
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "Move",
     "Perturbation",
     "Recolor",
+    "Reveal",
     "SwapClauses",
     "SwapColors",
     "SwapSides",

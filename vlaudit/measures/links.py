@@ -1,0 +1,181 @@
+"""How much attention links a phrase of the caption with its regions, head by head, and with what it does not name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from vlaudit.errors import RefusedSample
+from vlaudit.measures.base import Numbers, Reduction, Unit
+from vlaudit.samples import Box, Phrase, Sample, Slot, Span
+from vlaudit.seeds import generator
+from vlaudit.traces import Attention, ImageAxis, Trace
+
+Direction = Literal["text_image", "image_text"]
+"""Who asks and who answers: the phrase looks for its region, or the region for its phrase."""
+
+_MISSING = {
+    "linked": "the model sees none of the phrase's regions",
+    "random": "there is no random partner to compare with: no equal area, region or phrase apart from its own",
+}
+_PLACES = 8
+_TRIED = 512  # shifts that are drawn; a target that fits nowhere among them counts as fitting nowhere
+
+
+@dataclass(frozen=True)
+class PhraseRegionAttention:
+    """Attention mass between a phrase and its regions in every head, and the same for a random partner.
+
+    Columns, each (layers, heads): `linked` and `random`.
+
+    "text_image": how much of the attention of the phrase's tokens falls on its regions (mean over tokens). The random
+    partner is a place of equal area off the regions: for models that see patches the same boxes shifted off them, for
+    models that see regions as many other regions that do not overlap (the mean over them, so that none is chosen).
+    "image_text": how much of the attention of the regions' positions falls on the phrase's tokens. The random partner
+    are the other phrases of the caption, token for token: the mass of as many tokens as both have, each by its mean.
+
+    A patch that a box covers in part counts in part. Refused where the model sees none of the regions, or where there
+    is no random partner.
+
+    Source: VALUE 3.3.1-2, Table 2. Differs: the paper takes the largest single weight between the tokens of the pair,
+    which grows with their number; here it is their mass, and random partners match in tokens and in area.
+    """
+
+    direction: Direction
+    seed: int = 0
+
+    @property
+    def reading(self) -> Attention:
+        """What the one condition of a unit must read."""
+        return Attention("text", "image") if self.direction == "text_image" else Attention("image", "text")
+
+    def reduce(self, batch: Sequence[Reduction]) -> Sequence[Numbers]:
+        """Return the masses of each trace, (layers, heads); one transfer a batch."""
+        found = torch.stack([self._masses(reduction) for reduction in batch]).float().cpu()
+        return [{"linked": linked.tolist(), "random": random.tolist()} for linked, random in found]
+
+    def row(self, unit: Unit, conditions: Mapping[str, Numbers]) -> Numbers:
+        """Return the masses of the one condition; `RefusedSample` where this model has nothing to compare."""
+        (numbers,) = conditions.values()
+        for name, reason in _MISSING.items():
+            if np.isnan(numbers[name]).any():
+                raise RefusedSample(unit.sample.id, reason)
+        return numbers
+
+    def _masses(self, reduction: Reduction) -> Float[Tensor, "2 layers heads"]:
+        attention = reduction.trace[self.reading]
+        if self.direction == "text_image":
+            return self._on_regions(reduction, attention)
+        return _on_phrases(reduction, attention)
+
+    def _on_regions(
+        self, reduction: Reduction, attention: Float[Tensor, "layers heads text image"]
+    ) -> Float[Tensor, "2 layers heads"]:
+        axis, phrase = _axis(reduction.trace), phrase_of(reduction.unit)
+        words = list(reduction.trace.text.positions(*phrase))
+        target = _covered(axis, regions_of(reduction.unit))
+        control = _elsewhere(reduction.unit, axis, float(target.sum()), self.seed)
+        cells = torch.from_numpy(np.stack([target, control])).to(attention)
+        rows = attention[:, :, words].mean(2)
+        return torch.einsum("lhi,ci->clh", rows, cells)
+
+
+def _on_phrases(
+    reduction: Reduction, attention: Float[Tensor, "layers heads image text"]
+) -> Float[Tensor, "2 layers heads"]:
+    axis, unit, text = _axis(reduction.trace), reduction.unit, reduction.trace.text
+    cells = _covered(axis, regions_of(unit))
+    words = list(text.positions(*phrase_of(unit)))
+    others = [i for span in other_phrases(unit) for i in text.positions(*span)]
+    share = torch.from_numpy(cells / cells.sum()).to(attention)
+    row = torch.einsum("lhit,i->lht", attention, share)
+    count = min(len(words), len(others))
+    return torch.stack([row[..., tokens].mean(-1) * count for tokens in (words, others)])  # no others: NaN
+
+
+def phrase_of(unit: Unit) -> Span:
+    """Return where the unit's phrase stands: its facts `start` and `end`."""
+    facts = unit.facts or {}
+    return Span(facts["start"], facts["end"])
+
+
+def regions_of(unit: Unit) -> tuple[Box, ...]:
+    """Return the boxes of the unit's phrase: its fact `regions` holds their ids."""
+    return tuple(unit.sample.region(region).box for region in (unit.facts or {})["regions"])
+
+
+def other_phrases(unit: Unit) -> list[Span]:
+    """Return the phrases that name none of the unit's regions and share no character with its phrase."""
+    phrase, own = phrase_of(unit), set((unit.facts or {})["regions"])
+    named: Sequence[Phrase | Slot] = unit.sample.phrases or unit.sample.slots
+    return [
+        Span(part.start, part.end)
+        for part in named
+        if own.isdisjoint(part.region_ids) and (part.end <= phrase.start or phrase.end <= part.start)
+    ]
+
+
+def check_partners(unit: Unit, direction: Direction) -> None:
+    """Raise `RefusedSample` where a unit has no random partner to be compared with."""
+    sample = unit.sample
+    if direction == "image_text" and not other_phrases(unit):
+        raise RefusedSample(sample.id, "its caption has no other phrase to compare with")
+    if direction == "text_image" and not (shifted(unit, 0) or apart(sample, regions_of(unit))):
+        raise RefusedSample(sample.id, "the phrase's regions leave no equal area beside them")
+
+
+def shifted(unit: Unit, seed: int) -> list[tuple[Box, ...]]:
+    """Return the unit's boxes, shifted together to at most 8 places inside the image and off themselves.
+
+    The places are drawn uniformly, and belong to the unit; none where the boxes fit nowhere beside themselves.
+    """
+    image, boxes = unit.sample.image, regions_of(unit)
+    if image is None:
+        return []
+    left, top = min(box.left for box in boxes), min(box.top for box in boxes)
+    right, bottom = max(box.right for box in boxes), max(box.bottom for box in boxes)
+    draws = generator(seed, "shifted", unit.id).random((_TRIED, 2))
+    across = -left + draws[:, 0] * max(image.width - (right - left), 0)
+    down = -top + draws[:, 1] * max(image.height - (bottom - top), 0)
+    places = (tuple(box.shifted(x, y) for box in boxes) for x, y in zip(across.tolist(), down.tolist(), strict=True))
+    return [place for place in places if _clear(place, boxes)][:_PLACES]
+
+
+def apart(sample: Sample, boxes: Sequence[Box]) -> list[Box]:
+    """Return the boxes of the sample's other regions that overlap none of these."""
+    return [region.box for region in sample.regions if _clear((region.box,), boxes)]
+
+
+def _clear(copies: Sequence[Box], boxes: Sequence[Box]) -> bool:
+    return all(copy.intersection(box).area == 0 for copy in copies for box in boxes)
+
+
+def _axis(trace: Trace) -> ImageAxis:
+    if trace.image is None:
+        raise RefusedSample(trace.key, "it has no image positions")
+    return trace.image
+
+
+def _covered(axis: ImageAxis, boxes: Sequence[Box]) -> Float[np.ndarray, "positions"]:
+    """Return how much of every position belongs to any of the boxes; NaN where the model sees none of them."""
+    weights = np.minimum(np.sum([axis.weights(box) for box in boxes], axis=0), 1.0)
+    return weights if weights.any() else np.full(len(weights), np.nan)
+
+
+def _elsewhere(unit: Unit, axis: ImageAxis, count: float, seed: int) -> Float[np.ndarray, "positions"]:
+    """Return the weights of the random partner: the mean over shifted places, or over `count` regions apart."""
+    boxes = regions_of(unit)
+    if axis.unit == "patch":
+        places = shifted(unit, seed)
+        weights = [_covered(axis, place) for place in places]
+        return np.mean(weights, axis=0) if weights else np.full(len(axis), np.nan)
+    seen = [i for i, box in enumerate(axis.boxes) if box is not None and _clear((box,), boxes)]
+    mean = np.zeros(len(axis))
+    mean[seen] = count / max(len(seen), 1)
+    return mean if seen else np.full(len(axis), np.nan)
