@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 from vlaudit.errors import UsageError
 from vlaudit.measures.base import Measure, Unit
+from vlaudit.models.base import Capabilities
 from vlaudit.perturbations.base import Perturbation
 from vlaudit.samples import Sample
 from vlaudit.statistics.base import Estimate, NoEstimate
@@ -57,18 +58,25 @@ class Ask(NamedTuple):
     readings: frozenset[Reading]
 
 
+def fits_all(capabilities: Capabilities) -> str | None:  # noqa: ARG001 (what `unfit` is given)
+    """Say of every model that it can be measured."""
+    return None
+
+
 @dataclass(frozen=True)
 class Design:
     """How a finding is measured.
 
     `units(samples, seed)` chooses what rows are about; `asks(unit)` gives the conditions of a unit by name; equal
-    inputs of all selected designs merge into one pass. `measure` reduces the traces.
+    inputs of all selected designs merge into one pass. `measure` reduces the traces. `unfit` says why a model of these
+    capabilities cannot be measured so, or None: then nothing is planned, and no unit counts as refused.
     """
 
     id: str
     units: Callable[[Iterable[Sample], int], Iterator[Unit]]
     asks: Callable[[Unit], Mapping[str, Ask]]
     measure: Measure
+    unfit: Callable[[Capabilities], str | None] = fits_all
 
 
 @dataclass(frozen=True)

@@ -63,6 +63,8 @@ def plan(designs: Sequence[Design], samples: Iterable[Sample], adapter: ModelAda
     refused: dict[str, Counter[str]] = {design.id: Counter() for design in designs}
     asked = 0
     for design in designs:
+        if design.unfit(adapter.capabilities):
+            continue
         for unit in design.units(samples, seed):
             try:
                 wants = _conditions(design, unit, adapter, seed)

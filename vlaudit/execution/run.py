@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from vlaudit.errors import RefusedSample
 from vlaudit.execution.batches import BatchSize, run_batches
 from vlaudit.execution.plan import Plan, Planned, Want
 from vlaudit.execution.progress import Progress
@@ -85,7 +86,11 @@ class _Collector:
         self._missing[key] -= 1
         if self._missing[key] == 0:
             conditions = dict(sorted(self._open.pop(key).items()))  # not in the order in which batches ended
-            row = design.measure.row(want.unit, conditions)
+            try:
+                row = design.measure.row(want.unit, conditions)
+            except RefusedSample as refusal:
+                self._refused[design.id][refusal.reason] += 1
+                return
             facts = {UNIT: want.unit.id, IMAGE: want.unit.image_id, **(want.unit.facts or {})}
             self._rows[design.id][want.unit.id] = {**facts, **row}
 
