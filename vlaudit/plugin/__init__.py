@@ -5,10 +5,13 @@ Hooks hand over to plain functions; nothing is imported here that a run without 
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from typing import Any
+
 import pytest
 
 from vlaudit.errors import VlauditError
-from vlaudit.plugin.options import add_options, read_options
+from vlaudit.plugin.options import OPTIONS, add_options, read_options, unfinished
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -16,25 +19,37 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add_options(parser)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the mark known."""
+    """Make the mark known; read the options, and tell pytest-html where to write before it looks."""
     config.addinivalue_line(
         "markers", "audit(finding, design): the finding that a test judges, and the design it reads"
     )
+    if config.option.collectonly:
+        return
+    try:
+        options = read_options(config)
+    except VlauditError as error:
+        raise pytest.UsageError(str(error)) from None
+    if options is not None:
+        config.stash[OPTIONS] = options
+        if not hasattr(config, "workerinput"):
+            config.option.htmlpath = str(unfinished(options.html))
+            config.option.self_contained_html = True
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Load and check all that was asked for before anything is collected; a mistake is a usage error, exit code 4."""
-    if session.config.option.collectonly:
+    options = session.config.stash.get(OPTIONS, None)
+    if options is None:
         return
-    try:
-        options = read_options(session.config)
-        if options is not None:
-            from vlaudit.plugin.run import RUN, Run  # noqa: PLC0415 (torch is loaded only where needed)
+    from vlaudit.plugin.session import AuditSession  # noqa: PLC0415 (torch is loaded only where needed)
 
-            session.config.stash[RUN] = Run.prepare(options)
+    try:
+        audit = AuditSession.begin(options, session.config)
     except VlauditError as error:
         raise pytest.UsageError(str(error)) from None
+    session.config.pluginmanager.register(audit, "vlaudit-session")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -47,9 +62,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize("model", names, indirect=True, scope="session")
 
 
-def pytest_collection_finish(session: pytest.Session) -> None:
-    """Note what the tests that were not deselected need."""
-    if session.config.getoption("model") and not session.config.option.collectonly:
-        from vlaudit.plugin.run import RUN  # noqa: PLC0415 (as above)
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> Generator[None, Any, pytest.TestReport]:
+    """Let a verdict travel with the reports of its test."""
+    if call.when == "call" and item.get_closest_marker("audit") is not None:
+        from vlaudit.plugin.ledger import attach  # noqa: PLC0415 (as above)
 
-        session.config.stash[RUN].select(session.items)
+        attach(item, call.duration)
+    report: pytest.TestReport = yield
+    return report

@@ -42,6 +42,15 @@ class Options:
     html: Path
 
 
+OPTIONS: pytest.StashKey[Options] = pytest.StashKey()
+"""Where a session keeps what was asked for."""
+
+
+def unfinished(report: Path) -> Path:
+    """Return where pytest-html writes before the page is finished: a report is replaced whole or not at all."""
+    return report.with_name(f".{report.name}.partial")
+
+
 def add_options(parser: pytest.Parser) -> None:
     """Add the options of a run to pytest's."""
     group = parser.getgroup("vlaudit", "auditing vision-language models")

@@ -1,13 +1,13 @@
-"""What a session of audits holds: models, data, thresholds, what was measured, and what was decided."""
+"""What a session of audits holds: models, data, thresholds, what was measured."""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
 
+import polars as pl
 import pytest
 
 from vlaudit import datasets
@@ -17,32 +17,38 @@ from vlaudit.execution.plan import plan
 from vlaudit.execution.progress import on_stderr
 from vlaudit.execution.run import Measured, run
 from vlaudit.findings import Design, Finding
+from vlaudit.measures.base import Unit
 from vlaudit.models.base import ModelAdapter
 from vlaudit.models.loading import load
 from vlaudit.plugin.options import Options
 from vlaudit.samples import Sample
+from vlaudit.tables import Table
 from vlaudit.thresholds import Thresholds, read_thresholds
 
 RUN: pytest.StashKey[Run] = pytest.StashKey()
 """Where a session keeps its run."""
 
+LOOKS = 3
+"""How often a gate looks at drawn data before it gives up: at n, 2n and 4n samples, each at a third of the error."""
 
-@dataclass
+
 class Run:
-    """One session: everything is loaded and checked when it is made, and measured when the first audit asks."""
+    """One session: loaded and checked when it is made, measured when the first audit of a model asks."""
 
-    options: Options
-    models: Mapping[str, ModelAdapter]
-    data: Dataset
-    thresholds: Thresholds
-    selected: dict[str, dict[str, tuple[Finding, Design]]] = field(default_factory=dict)
-    _measured: dict[str, Measured] = field(default_factory=dict)
+    def __init__(
+        self, options: Options, models: Mapping[str, ModelAdapter], data: Dataset, thresholds: Thresholds
+    ) -> None:
+        self.options, self.models, self.data, self.thresholds = options, models, data, thresholds
+        self.findings: dict[str, Finding] = {}
+        self._designs: dict[str, dict[str, Design]] = defaultdict(dict)
+        self._of_finding: dict[str, dict[str, dict[str, None]]] = defaultdict(dict)  # ordered sets of design ids
+        self._looks: dict[tuple[str, str], list[Measured]] = defaultdict(list)
 
     @classmethod
     def prepare(cls, options: Options) -> Run:
-        """Load models, open the data and read the thresholds; a `VlauditError` says what is wrong."""
+        """Read the thresholds, open the data, load the models; a `VlauditError` says what is wrong."""
         thresholds = read_thresholds(options.thresholds)
-        data = datasets.open(options.data)
+        data = _open(options)
         models = {
             asked.family: load(
                 asked.family,
@@ -54,34 +60,97 @@ class Run:
             )
             for asked in options.models
         }
-        return cls(options, models, data, thresholds)
+        run = cls(options, models, data, thresholds)
+        run.samples(0)  # data without a usable sample are a mistake that must show now
+        return run
+
+    @property
+    def data_name(self) -> str:
+        """The data set's name, as thresholds are keyed by it."""
+        return self.data.name
+
+    @property
+    def looks(self) -> int:
+        """How often a criterion may be judged: more than once only by a gate, on data that can be drawn on."""
+        return LOOKS if self.options.gate and self.data_name == "scenes" else 1
 
     def select(self, items: Sequence[pytest.Item]) -> None:
         """Note the designs of the tests that will run, model by model."""
         for item in items:
-            mark = item.get_closest_marker("audit")
-            callspec = getattr(item, "callspec", None)
-            if mark is None or callspec is None or "model" not in callspec.params:
-                continue
-            finding, design = mark.args
-            self.selected.setdefault(callspec.params["model"], {})[design.id] = (finding, design)
+            mark, family = item.get_closest_marker("audit"), family_of(item)
+            if mark is not None and family is not None:
+                finding, design = mark.args
+                self.findings[finding.id] = finding
+                self._designs[family][design.id] = design
+                self._of_finding[family].setdefault(finding.id, dict.fromkeys([design.id]))[design.id] = None
+
+    def samples(self, look: int) -> list[Sample]:
+        """Return the samples of one look: the first `limit`, then as many again, then twice as many."""
+        limit = self.options.limit
+        start, end = (0, limit) if look == 0 else (limit << (look - 1), limit << look)
+        return self._samples[start:end]
 
     @cached_property
-    def samples(self) -> list[Sample]:
-        """The first samples of the data, as many as the limit says; none at all is an error."""
-        found = list(islice(iter(self.data), self.options.limit))
+    def _samples(self) -> list[Sample]:
+        found = list(islice(iter(self.data), self.options.limit << (self.looks - 1)))
         if not found:
             reasons = Counter(refusal.reason for refusal in self.data.refusals).most_common(3)
             why = "; ".join(f"{count} refused: {reason}" for reason, count in reasons) or "it is empty"
             raise UsageError(f"--data {self.options.data}: no sample can be used ({why})")
         return found
 
-    def measured(self, family: str) -> Measured:
-        """Return what the selected designs measured of a model; the passes run when this is first asked."""
-        if family not in self._measured:
-            model = self.models[family]
-            designs = [design for _, design in self.selected[family].values()]
-            planned = plan(designs, self.samples, model, self.options.seed)
-            progress = on_stderr(len(planned.inputs), model.name)
-            self._measured[family] = run(planned, model, batch_size=self.options.batch_size, progress=progress)
-        return self._measured[family]
+    def measured(self, family: str, design: Design, look: int = 0) -> Measured:
+        """Return what one look measured of a design; the first look runs all selected designs of the model at once."""
+        while len(self._looks[family, design.id]) <= look:
+            number = len(self._looks[family, design.id])
+            designs = list(self._designs[family].values()) if number == 0 else [design]
+            done = self._measure(family, designs, number)
+            for one in designs:
+                self._looks[family, one.id].append(done)
+        return self._looks[family, design.id][look]
+
+    def _measure(self, family: str, designs: Sequence[Design], look: int) -> Measured:
+        model = self.models[family]
+        planned = plan(designs, self.samples(look), model, self.options.seed)
+        progress = on_stderr(len(planned.inputs), model.name)
+        return run(planned, model, batch_size=self.options.batch_size, progress=progress)
+
+    def table(self, family: str, design: Design, look: int = 0) -> Table:
+        """Return the rows of a design up to and with a look."""
+        tables = [self.measured(family, design, i).tables[design.id] for i in range(look + 1)]
+        refused: Counter[str] = Counter()
+        for table in tables:
+            refused.update(table.refused)
+        frame = pl.concat([table.frame for table in tables], how="diagonal")
+        return Table(frame, sum(table.planned for table in tables), refused)
+
+    def units(self, family: str, design: Design) -> dict[str, Unit]:
+        """Return what the rows of a design are about, by `unit_id`, over all looks so far."""
+        return {k: v for done in self._looks[family, design.id] for k, v in done.units[design.id].items()}
+
+    def measured_findings(self) -> list[tuple[str, str]]:
+        """Return (family, finding id) of everything that was measured here, in the order of the tests."""
+        done = [family for family in self._designs if any(one == family for one, _ in self._looks)]
+        return [(family, finding) for family in done for finding in self._of_finding[family]]
+
+    def designs_of(self, family: str, finding_id: str) -> list[Design]:
+        """Return the selected designs of a finding."""
+        return [self._designs[family][design] for design in self._of_finding[family][finding_id]]
+
+    def passes(self, family: str) -> list[Measured]:
+        """Return every pass over the data that was run for a model, in order."""
+        done = [measured for (one, _), looks in self._looks.items() if one == family for measured in looks]
+        return list({id(measured): measured for measured in done}.values())
+
+
+def family_of(item: pytest.Item) -> str | None:
+    """Return the family that a test audits, or None for a test that audits none."""
+    callspec = getattr(item, "callspec", None)
+    return None if callspec is None else callspec.params.get("model")
+
+
+def _open(options: Options) -> Dataset:
+    """Open the data; scenes reach as far as the limit and a gate's looks, unless the user said how far."""
+    if options.data == "scenes":
+        return datasets.open(f"scenes:n={options.limit << (LOOKS - 1)}")
+    return datasets.open(options.data)

@@ -1,0 +1,215 @@
+"""A run from the command line: verdicts, exit codes, the document and the report, with one small audit on the toys."""
+
+from pathlib import Path
+
+import pytest
+
+import vlaudit.models.albef.loading  # torch must not be imported twice, as runs inside this process would
+import vlaudit.models.toy
+import vlaudit.plugin.session  # noqa: F401
+from vlaudit.reporting.document import RunDocument
+
+pytest_plugins = ["pytester"]
+
+AUDIT = """
+import pytest
+from vlaudit.findings import Ask, Design, Finding
+from vlaudit.measures.base import Unit, flat
+from vlaudit.perturbations import Cover
+from vlaudit.statistics.means import Mean
+from vlaudit.traces import Match
+
+class Odds:
+    def reduce(self, batch):
+        return [{"match": float(item.trace[Match()].sigmoid())} for item in batch]
+
+    def row(self, unit, conditions):
+        return flat(conditions)
+
+def units(samples, seed):
+    for sample in samples:
+        slot = next((slot for slot in sample.slots if slot.kind == "object" and slot.region_ids), None)
+        if slot is not None:
+            yield Unit(sample.id, sample, slot)
+
+def asks(unit):
+    read = frozenset({Match()})
+    return {"shown": Ask(unit.sample, (), read), "covered": Ask(unit.sample, (Cover(unit.slot.region_ids),), read)}
+
+FINDING = Finding("looking", "The model looks at what a caption names.", "a test", "It does not look.")
+DESIGN = Design("looking", units, asks, Odds())
+audit = pytest.mark.audit(FINDING, DESIGN)
+
+@audit
+def test_covering_matters(judge):
+    judge("covering_matters", Mean("shown.match", minus="covered.match", bounds=(-1, 1)))
+
+@audit
+def test_nothing_to_say(judge):
+    judge.skip("nothing_to_say", "this model has no opinion")
+"""
+
+DEMANDS = """
+alpha = 0.05
+refused_at_most = 0.9
+[desirable.any.scenes.looking]
+covering_matters = {{ {bound}, why = "a caption must be about something" }}
+nothing_to_say = {{ at_least = 0.5, why = "a caption must be about something" }}
+"""
+
+
+@pytest.fixture
+def audit(pytester):
+    """Return what runs the audit above, with a bound of one's choice."""
+    pytester.makeconftest("from fixtures.model import judge, model")
+    pytester.makepyfile(test_looking=AUDIT)
+    pytester.syspathinsert(Path(__file__).parents[2])
+
+    def run(*options, bound="at_least = 0.3", model="toy-grounded", limit="200"):
+        demands = pytester.path / "demands.toml"
+        demands.write_text(DEMANDS.format(bound=bound))
+        chosen = ("--model", model, "--limit", limit, "--thresholds", demands)
+        return pytester.runpytest_inprocess("-p", "no:cacheprovider", *chosen, *options)
+
+    run.path = pytester.path
+    return run
+
+
+def document(path, name="toy-grounded"):
+    return RunDocument.from_json(path / "reports" / f"{name}.json")
+
+
+def test_a_model_that_looks_passes(audit):
+    done = audit()
+    done.assert_outcomes(passed=1, skipped=1)
+    done.stdout.fnmatch_lines(["*covering_matters*pass*", "*nothing_to_say*n/a*", "*report: *toy-grounded.html"])
+    (finding,) = document(audit.path).findings
+    assert [criterion.outcome for criterion in finding.criteria] == ["pass", "not applicable"]
+    assert finding.criteria[0].alpha == pytest.approx(0.025)
+
+
+def test_a_blind_model_fails_without_a_traceback(audit):
+    done = audit(model="toy-blind")
+    assert done.ret == pytest.ExitCode.TESTS_FAILED
+    done.assert_outcomes(failed=1, skipped=1)
+    done.stdout.fnmatch_lines(
+        ["*looking.covering_matters: fail*", "*claim: The model looks*", "*found: *against at least 0.3*"]
+    )
+    done.stdout.no_fnmatch_line("*Traceback*")
+    done.stdout.no_fnmatch_line("*judge.py*")
+
+
+def test_an_undecided_criterion_is_an_xfail_and_fails_the_gate(audit):
+    on_the_bound = "within = [0.0, 0.96402758]"  # the grounded toy's effect is 0.964027...
+    done = audit(bound=on_the_bound, limit="20")
+    done.assert_outcomes(xfailed=1, skipped=1)
+    gated = audit("--gate", bound=on_the_bound, limit="20")
+    gated.assert_outcomes(failed=1, skipped=1)
+    gated.stdout.fnmatch_lines(["*--gate asks for a decision*"])
+
+
+def test_a_gate_draws_more_scenes_until_it_is_decided(audit):
+    bound = "at_least = 0.7"
+    audit(bound=bound, limit="60").assert_outcomes(xfailed=1, skipped=1)
+    first = document(audit.path).findings[0].criteria[0]
+    audit("--gate", bound=bound, limit="60").assert_outcomes(passed=1, skipped=1)
+    gated = document(audit.path).findings[0].criteria[0]
+    assert gated.clusters > first.clusters
+    assert gated.alpha == pytest.approx(first.alpha / 3)
+
+
+def test_a_selection_changes_no_verdict(audit):
+    audit()
+    whole = document(audit.path).findings[0].criteria[0]
+    audit("-k", "covering")
+    alone = document(audit.path).findings[0].criteria[0]
+    assert alone.model_copy(update={"duration": whole.duration}) == whole
+
+
+def test_numbers_are_properties_of_the_test(audit):
+    audit("--junitxml", audit.path / "junit.xml")
+    text = (audit.path / "junit.xml").read_text()
+    for name in ("outcome", "value", "low", "high", "bound"):
+        assert f'<property name="{name}"' in text
+
+
+def test_two_models_stand_side_by_side(audit):
+    done = audit("--model", "toy-blind")
+    done.assert_outcomes(passed=1, failed=1, skipped=2)
+    found = document(audit.path, "toy-grounded-toy-blind")
+    assert [one.family for one in found.subject] == ["toy-grounded", "toy-blind"]
+    assert {one.model for one in found.findings} == {"toy-grounded", "toy-blind"}
+
+
+def test_a_repeated_run_gives_the_same_numbers(audit):
+    found = []
+    for _ in range(2):
+        audit("--batch-size", "7")
+        criteria = document(audit.path).findings[0].criteria
+        found.append([one.model_copy(update={"duration": 0.0}) for one in criteria])
+    assert found[0] == found[1]
+
+
+def test_a_known_failure_is_expected_and_nothing_else(audit):
+    known = (
+        '\n[[known_failures]]\ncriterion = "looking.covering_matters"\nmodel = "{model}"\n'
+        'sha256 = "{model}, no weights"\nlimit = 200\nseed = 0\nwhy = "it never looks, by design"\n'
+    )
+    audit(bound="at_least = 0.3", model="toy-blind")
+    demands = audit.path / "known.toml"
+    demands.write_text(DEMANDS.format(bound="at_least = 0.3") + known.format(model="toy-blind"))
+    done = audit("--thresholds", demands, model="toy-blind")
+    done.assert_outcomes(xfailed=1, skipped=1)
+    demands.write_text(DEMANDS.format(bound="at_least = 0.3") + known.format(model="toy-grounded"))
+    done = audit("--thresholds", demands)
+    done.assert_outcomes(failed=1, skipped=1)
+    done.stdout.fnmatch_lines(["*take it off the list*"])
+
+
+def test_too_many_refused_is_an_error_that_names_them(audit):
+    demands = audit.path / "strict.toml"
+    demands.write_text(DEMANDS.format(bound="at_least = 0.3").replace("at_most = 0.9", "at_most = 0.0001"))
+    (audit.path / "test_looking.py").write_text(AUDIT.replace("(Cover(unit.slot.region_ids),)", "(Cover('nobody'),)"))
+    done = audit("--thresholds", demands)
+    done.assert_outcomes(failed=1, skipped=1)
+    done.stdout.fnmatch_lines(["*units were refused, at most 0% may be*"])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--data", "cocoo:x"), "*there is no data set named 'cocoo'*coco*"),
+        (("--data", "coco:nowhere"), "*nowhere*"),
+        (("--limit", "-3"), "*--limit must be a whole number of at least 1, got '-3'*"),
+        (("--seed", "x"), "*--seed must be a whole number of at least 0, got 'x'*"),
+        (("--batch-size", "0"), "*--batch-size must be a whole number of at least 1, got '0'*"),
+        (("--expect", "luck"), "*--expect must be desirable or published, got 'luck'*"),
+        (("--thresholds", "none.toml"), "*--thresholds none.toml: it could not be read*"),
+        (("--device", "cuda:77"), "*--device cuda:77*"),
+        (("--html", "/proc/report.html"), "*the report /proc/report.html cannot be written*"),
+    ],
+)
+def test_what_is_wrong_shows_before_the_model_runs(audit, options, message):
+    done = audit(*options)
+    assert done.ret == pytest.ExitCode.USAGE_ERROR
+    done.stderr.fnmatch_lines([message])
+    done.stdout.no_fnmatch_line("*test_looking.py*")
+
+
+def test_a_killed_run_leaves_the_previous_report_whole(audit):
+    audit()
+    before = (audit.path / "reports" / "toy-grounded.html").read_bytes()
+    (audit.path / "test_looking.py").write_text(AUDIT.replace("    judge(", "    raise KeyboardInterrupt\n    judge("))
+    audit()
+    after = (audit.path / "reports" / "toy-grounded.html").read_bytes()
+    assert before == after or b"</html>" in after
+
+
+def test_workers_give_the_same_verdicts(audit):
+    found = []
+    for workers in (("-n", "2"), ()):
+        audit(*workers, model="toy-blind")
+        (finding,) = document(audit.path, "toy-blind").findings
+        assert finding.counts.measured > 0
+        found.append((finding.counts, [criterion.value for criterion in finding.criteria]))
+    assert found[0] == found[1]

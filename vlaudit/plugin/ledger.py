@@ -1,0 +1,199 @@
+"""What a session writes down: verdicts as they fall, and at its end the document and the report.
+
+Verdicts travel in pytest's `user_properties`, so that they arrive from workers (pytest-xdist) as they do from this
+process; what was measured and drawn travels once, when a worker ends.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vlaudit.errors import VlauditError
+from vlaudit.findings import Exhibit
+from vlaudit.measures.base import Unit
+from vlaudit.models.base import ModelAdapter
+from vlaudit.plugin.judge import DECIDED
+from vlaudit.plugin.options import Asked
+from vlaudit.plugin.run import Run
+from vlaudit.reporting.document import (
+    Counts,
+    CriterionRecord,
+    DataRecord,
+    FindingRecord,
+    RunDocument,
+    Subject,
+    Versions,
+    criterion_record,
+    finding_record,
+)
+from vlaudit.reporting.exhibits import render_exhibits
+from vlaudit.tables import Table
+
+PROPERTY = "vlaudit"
+"""Name of the property that carries a verdict."""
+
+
+class Ledger:
+    """Gathers what the report needs, in the process that writes it."""
+
+    def __init__(self, run: Run, config: pytest.Config) -> None:
+        self.run, self.config = run, config
+        self.started = datetime.now(UTC)
+        self._criteria: dict[tuple[str, str], list[CriterionRecord]] = defaultdict(list)
+        self._findings: dict[tuple[str, str], FindingRecord] = {}
+        self._drawn: dict[tuple[str, str], str] = {}
+        self._counts: dict[tuple[str, str], Counts] = {}
+
+    def note(self, report: pytest.TestReport) -> None:
+        """Write down the verdict that a report carries, if it carries one."""
+        carried = dict(report.user_properties).get(PROPERTY)
+        if not isinstance(carried, str):
+            return
+        held = json.loads(carried)
+        finding = FindingRecord.model_validate_json(json.dumps(held["finding"]))
+        key = finding.id, finding.model
+        self._findings[key] = finding
+        self._criteria[key].append(CriterionRecord.model_validate_json(json.dumps(held["criterion"])))
+
+    def receive(self, drawn: Mapping[str, Any]) -> None:
+        """Take what `drawn_by` gave, of this process or of a worker."""
+        for entry in drawn.get("findings", ()):
+            key = entry["finding"], entry["model"]
+            self._drawn[key] = entry["html"]
+            self._counts[key] = Counts.model_validate(entry["counts"])
+
+    @property
+    def judged_or_skipped(self) -> bool:
+        """Whether any criterion was looked at."""
+        return bool(self._criteria)
+
+    @property
+    def judged(self) -> bool:
+        """Whether any criterion was judged on numbers."""
+        return any(one.outcome in ("pass", "fail") for rows in self._criteria.values() for one in rows)
+
+    @property
+    def exhibits(self) -> dict[tuple[str, str], str]:
+        """What is drawn under each finding, by finding and family."""
+        return self._drawn
+
+    def document(self) -> RunDocument:
+        """Return the run as a document, findings in the order in which their tests ran."""
+        options, run = self.run.options, self.run
+        findings = tuple(
+            finding.model_copy(
+                update={"criteria": tuple(self._criteria[key]), "counts": self._counts.get(key, Counts())}
+            )
+            for key, finding in self._findings.items()
+        )
+        families = list(run.models)
+        return RunDocument.of(
+            versions=_versions(),
+            started=self.started,
+            seconds=round((datetime.now(UTC) - self.started).total_seconds(), 1),
+            command=" ".join(["pytest", *map(str, self.config.invocation_params.args)]),
+            subject=tuple(map(_subject, run.models.values(), options.models)),
+            data=self._data(findings),
+            expect=options.expect,
+            gate=options.gate,
+            alpha=run.thresholds.alpha,
+            m=max((run.thresholds.count(family, run.data_name, options.expect) for family in families), default=0),
+            findings=findings,
+        )
+
+    def _data(self, findings: tuple[FindingRecord, ...]) -> DataRecord:
+        refused: dict[str, int] = defaultdict(int)
+        for refusal in self.run.data.refusals:
+            refused[refusal.reason] += 1
+        for finding in findings:
+            for reason, count in finding.counts.refused.items():
+                refused[reason] += count
+        counts = Counts(
+            planned=sum(finding.counts.planned for finding in findings),
+            measured=sum(finding.counts.measured for finding in findings),
+            refused=dict(refused),
+        )
+        options = self.run.options
+        return DataRecord(
+            spec=options.data,
+            description=self.run.data.describe(),
+            seed=options.seed,
+            limit=options.limit,
+            counts=counts,
+        )
+
+
+def attach(item: pytest.Item, duration: float) -> None:
+    """Put the verdict of a test into its properties: whole for us, and its numbers by name for JUnit XML."""
+    decided = item.stash.get(DECIDED, None)
+    if decided is None:
+        return
+    verdict, finding = decided.verdict, decided.finding
+    criterion = criterion_record(verdict, finding.id, known_failure=decided.known_failure, duration=duration)
+    record = finding_record(finding, decided.family, ())
+    whole = {"finding": record.model_dump(mode="json"), "criterion": criterion.model_dump(mode="json")}
+    numbers = criterion.model_dump(mode="json", include={"outcome", "value", "low", "high", "bound", "clusters"})
+    item.user_properties += [(name, value) for name, value in numbers.items() if value is not None]
+    item.user_properties.append((PROPERTY, json.dumps(whole)))
+
+
+def drawn_by(run: Run) -> dict[str, Any]:
+    """Draw the exhibits of every finding that this process measured; plain values, fit to leave a worker."""
+    return {"findings": [_drawn(run, family, finding_id) for family, finding_id in run.measured_findings()]}
+
+
+def _drawn(run: Run, family: str, finding_id: str) -> dict[str, Any]:
+    finding, designs = run.findings[finding_id], run.designs_of(family, finding_id)
+    planned = measured = 0
+    refused: dict[str, int] = defaultdict(int)
+    measurements = [(run.table(family, design), run.units(family, design)) for design in designs]
+    for table, _ in measurements:
+        planned, measured = planned + table.planned, measured + len(table)
+        for reason, count in table.refused.items():
+            refused[reason] += count
+    html = "\n".join(_exhibit(exhibit, measurements) for exhibit in finding.exhibits)
+    counts = {"planned": planned, "measured": measured, "refused": dict(refused)}
+    return {"finding": finding_id, "model": family, "html": html, "counts": counts}
+
+
+def _exhibit(exhibit: Exhibit, measurements: Sequence[tuple[Table, Mapping[str, Unit]]]) -> str:
+    """Draw an exhibit from the first design whose table has what it needs; else say what the first one lacks."""
+    for table, units in measurements:
+        if len(table):
+            with suppress(VlauditError):
+                return exhibit.render(table, units)
+    return str(render_exhibits([exhibit], *measurements[0])) if measurements else ""
+
+
+def _versions() -> Versions:
+    return Versions(
+        vlaudit=version("vlaudit"),
+        torch=version("torch"),
+        transformers=version("transformers"),
+        python=platform.python_version(),
+    )
+
+
+def _subject(model: ModelAdapter, asked: Asked) -> Subject:
+    provenance = getattr(model, "provenance", None)
+    path = asked.checkpoint
+    return Subject(
+        family=asked.family,
+        checkpoint=str(path or ("bundled" if provenance else "none")),
+        fingerprint=model.fingerprint.removeprefix("sha256:"),
+        layout=provenance.layout if provenance else "",
+        vocabulary=Path(provenance.vocabulary).name if provenance else "",
+        keys=str(provenance.keys) if provenance else "",
+        device=str(getattr(model, "device", "cpu")),
+        dtype=asked.dtype,
+    )
