@@ -15,6 +15,7 @@ class Estimate:
 
     `method` names the interval ("exact", "betting", "bootstrap", "cross-fitted ..."); `seed` belongs to its draws.
     `shown` holds numbers for the report that no verdict reads (the naive maximum, the head that was chosen).
+    An estimate that is not a number, or lies outside its interval, is refused with a `ValueError`.
     """
 
     value: float
@@ -26,6 +27,10 @@ class Estimate:
     method: str
     seed: int | None = None
     shown: Mapping[str, float | str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.low <= self.value <= self.high:  # NaN compares with nothing, so it stops here too
+            raise ValueError(f"an estimate needs low <= value <= high, got {self.low}, {self.value}, {self.high}")
 
     def __str__(self) -> str:
         return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"

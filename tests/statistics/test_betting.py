@@ -1,0 +1,90 @@
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis.extra.numpy import arrays
+
+from vlaudit.statistics.betting import CELLS, betting_interval, lower_bounds
+
+values = arrays(float, st.integers(2, 40), elements=st.floats(0, 1, allow_subnormal=False))
+
+
+def written_for_clarity(values, alpha):
+    """Return the lower bound of one column, claim by claim, with wealth and not its logarithm."""
+    low = 0.0
+    for m in np.arange(1, CELLS + 1) / CELLS:
+        wealth, squares, n = 1.0, 0.25, len(values)
+        for i, x in enumerate(values):
+            missing = max(np.log(1 / alpha / wealth), 0)
+            stake = min(np.sqrt(2 * missing / (n - i) / (squares / (i + 1))), 0.9 / m)
+            wealth *= 1 + stake * (x - m)
+            squares += (x - m) ** 2
+        if wealth < 1 / alpha * (1 - 1e-12) or m > values.mean():
+            return low
+        low = m
+    return low
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_all_claims_at_once_give_what_claim_by_claim_gives(seed):
+    x = np.random.default_rng(seed).beta(4, 2, (25, 2))
+    expected = [written_for_clarity(column, 0.02) for column in x.T]
+    assert lower_bounds(x, 0.02) == pytest.approx(expected, abs=1e-12)
+
+
+@settings(max_examples=40)
+@given(values, st.sampled_from([0.1, 0.01]))
+def test_the_lower_bound_is_a_share_and_below_the_mean(x, alpha):
+    (low,) = lower_bounds(x[:, None], alpha)
+    assert 0 <= low <= max(x.mean(), 1 / CELLS)
+
+
+@settings(max_examples=40)
+@given(values, st.sampled_from([(-1.0, 1.0), (0.0, 3.0)]))
+def test_bounds_scale_the_interval(x, bounds):
+    low, high = bounds
+    one = betting_interval(x, (0.0, 1.0), 0.05, np.random.default_rng(0))
+    other = betting_interval(low + x * (high - low), bounds, 0.05, np.random.default_rng(0))
+    assert other == pytest.approx([low + end * (high - low) for end in one], abs=2.1 * (high - low) / CELLS)
+
+
+@pytest.mark.parametrize("images", [5, 20, 100])
+def test_all_ones_are_bounded_nearly_as_well_as_exactly(images):
+    low, high = betting_interval(np.ones(images), (0.0, 1.0), 0.05, np.random.default_rng(0))
+    exact = 0.025 ** (1 / images)
+    assert high == 1
+    assert exact - 0.06 < low <= exact + 1e-9
+
+
+@pytest.mark.parametrize("law", ["rare success", "rare failure", "fair coin", "skewed", "small differences"])
+@pytest.mark.parametrize("images", [12, 60])
+def test_the_mean_is_covered_whatever_the_distribution(law, images):
+    """At 90%, 1000 draws at once as columns: missing 13% or more would be no accident."""
+    rng, n = np.random.default_rng(images), 1000
+    x, truth = {
+        "rare success": (rng.random((images, n)) < 0.03, 0.03),
+        "rare failure": (rng.random((images, n)) < 0.97, 0.97),
+        "fair coin": (rng.random((images, n)) < 0.5, 0.5),
+        "skewed": (rng.beta(0.3, 3, (images, n)), 0.3 / 3.3),
+        "small differences": (np.clip(rng.normal(0.52, 0.02, (images, n)), 0, 1), 0.52),
+    }[law]
+    x = x.astype(float)
+    missed = (lower_bounds(x, 0.05) > truth).sum() + (1 - lower_bounds(1 - x, 0.05) < truth).sum()
+    assert missed <= 0.13 * n
+
+
+def test_a_bet_may_follow_what_was_seen_before():
+    """Each row's column is chosen by the rows before it: a chase of luck makes nobody rich."""
+    rng = np.random.default_rng(0)
+    columns = []
+    for _ in range(1000):
+        coins = (rng.random((30, 10)) < 0.5).astype(float)
+        chosen = np.r_[0, coins.cumsum(0)[:-1].argmax(1)]
+        columns.append(coins[np.arange(30), chosen])
+    assert (lower_bounds(np.stack(columns, 1), 0.05) > 0.5).mean() <= 0.075
+
+
+def test_the_interval_is_little_wider_than_the_normal_one():
+    x = np.random.default_rng(0).beta(2, 2, 200)
+    low, high = betting_interval(x, (0.0, 1.0), 0.05, np.random.default_rng(0))
+    assert high - low < 1.25 * 2 * 1.96 * x.std() / np.sqrt(200)

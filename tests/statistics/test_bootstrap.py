@@ -1,0 +1,91 @@
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from scipy import stats
+
+from vlaudit.statistics import bootstrap
+from vlaudit.statistics.bootstrap import (
+    bootstrap_interval,
+    draws_for,
+    resampled_means,
+    simultaneous_upper_bounds,
+    student_factor,
+)
+
+SIMULATIONS = 200
+
+
+def rng(seed=0):
+    return np.random.default_rng(seed)
+
+
+@pytest.mark.parametrize("alpha", [0.1, 0.01])
+@pytest.mark.parametrize("law", ["normal", "lognormal"])
+def test_the_interval_is_scipys_percentile_interval_stretched(law, alpha):
+    x = getattr(rng(3), law)(size=60)
+    low, high = bootstrap_interval(x, alpha, rng())
+    theirs = stats.bootstrap(
+        (x,), np.mean, n_resamples=20000, confidence_level=1 - alpha, method="percentile", vectorized=True, rng=rng(1)
+    ).confidence_interval
+    factor = student_factor(60, alpha)
+    tolerance = 0.25 * x.std() / np.sqrt(60)
+    assert (x.mean() - low) / factor == pytest.approx(x.mean() - theirs.low, abs=tolerance)
+    assert (high - x.mean()) / factor == pytest.approx(theirs.high - x.mean(), abs=tolerance)
+
+
+def test_resampled_means_scatter_as_scipys_do():
+    x = rng(5).exponential(size=(40, 3))
+    means = resampled_means(x, 8000, rng())
+    for column, ours in zip(x.T, means.T, strict=True):
+        theirs = stats.bootstrap((column,), np.mean, n_resamples=8000, method="percentile", rng=rng(1))
+        assert ours.std(ddof=1) == pytest.approx(theirs.standard_error, rel=0.04)
+        assert ours.mean() == pytest.approx(column.mean(), abs=4 * theirs.standard_error / np.sqrt(8000))
+
+
+def test_columns_are_resampled_together():
+    """What is resampled is images, so a column and its copy never part."""
+    x = rng(1).normal(size=30)
+    means = resampled_means(np.stack([x, x, -x], 1), 500, rng())
+    assert means[:, 0] == pytest.approx(means[:, 1])
+    assert means[:, 0] == pytest.approx(-means[:, 2])
+
+
+def test_chunks_change_nothing(monkeypatch):
+    x = rng(1).normal(size=(30, 2))
+    whole = resampled_means(x, 1001, rng())
+    monkeypatch.setattr(bootstrap, "CHUNK", 64 * 30)
+    assert resampled_means(x, 1001, rng()) == pytest.approx(whole)
+
+
+@settings(max_examples=30)
+@given(st.floats(1e-4, 0.5))
+def test_enough_draws_lie_beyond_each_quantile(alpha):
+    assert draws_for(alpha) >= 2000
+    assert draws_for(alpha) * alpha / 2 >= 50
+
+
+@settings(max_examples=30)
+@given(st.integers(2, 500), st.floats(0.001, 0.3))
+def test_fewer_images_stretch_more(images, alpha):
+    assert student_factor(images, alpha) > student_factor(images + 1, alpha) > 1
+
+
+@pytest.mark.parametrize("images", [8, 40])
+def test_the_mean_of_normal_numbers_is_covered(images):
+    inside = 0
+    for seed in range(SIMULATIONS):
+        low, high = bootstrap_interval(rng(seed).normal(size=images), 0.1, rng(seed + 1))
+        inside += low <= 0 <= high
+    assert stats.binomtest(inside, SIMULATIONS, 0.9).pvalue > 0.001
+
+
+def test_simultaneous_bounds_lie_above_all_means_at_once():
+    """The bound of each column alone would be broken by some column far more often."""
+    together = alone = 0
+    for seed in range(SIMULATIONS):
+        x = rng(seed).normal(size=(40, 20))
+        together += (simultaneous_upper_bounds(x, 0.05, rng(seed + 1)) >= 0).all()
+        alone += (x.mean(0) + 1.68 * x.std(0, ddof=1) / np.sqrt(40) >= 0).all()
+    assert stats.binomtest(together, SIMULATIONS, 0.95).pvalue > 0.001
+    assert alone < 0.6 * SIMULATIONS
