@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from statistics import NormalDist
 from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 from vlaudit.errors import UsageError
@@ -20,6 +21,8 @@ from vlaudit.tables import Table
 from vlaudit.traces import Reading
 
 Outcome = Literal["pass", "fail", "inconclusive", "not applicable", "error"]
+POWER = 0.8  # chance that the number of images we name is enough
+NOBODY_HAS = 10**9  # images; a value so near its bound lies on it, for all that can be found out
 
 
 @runtime_checkable
@@ -134,10 +137,15 @@ class Verdict:
 def decide(estimate: Estimate | NoEstimate, criterion: Criterion) -> Verdict:
     """Judge an estimate: pass if its interval lies inside the bounds, fail if outside, inconclusive otherwise.
 
-    Data that allow no interval (none at all, one cluster, NaN) are an error, named; they are never a pass.
+    Data that allow no interval (none at all, one cluster, NaN) are an error, named; they are never a pass. An interval
+    at a larger alpha than the criterion's is narrower than its error rate allows, and is refused.
     """
     if isinstance(estimate, NoEstimate):
         return Verdict(criterion, "error", estimate.reason)
+    if estimate.alpha > criterion.alpha:
+        raise UsageError(
+            f"criterion {criterion.id} needs an interval at alpha = {criterion.alpha:g}, got {estimate.alpha:g}"
+        )
     low, high = criterion.bounds
     shown = f"{estimate} against {criterion}"
     if low <= estimate.low and estimate.high <= high:
@@ -145,7 +153,9 @@ def decide(estimate: Estimate | NoEstimate, criterion: Criterion) -> Verdict:
     if estimate.high < low or estimate.low > high:
         return Verdict(criterion, "fail", shown, estimate)
     needed = _needed(estimate, criterion)
-    enough = f"about {needed} images would decide it" if needed else "the value lies on the bound, no number decides it"
+    enough = (
+        f"about {needed:,} images would decide it" if needed else "the value lies on the bound, no number decides it"
+    )
     return Verdict(criterion, "inconclusive", f"{shown}; {enough}", estimate, needed)
 
 
@@ -155,12 +165,34 @@ def not_applicable(criterion: Criterion, reason: str) -> Verdict:
 
 
 def _needed(estimate: Estimate, criterion: Criterion) -> int | None:
-    """Return how many clusters shrink the interval to one side, its width falling with the square root of them."""
-    low, high = criterion.bounds
-    gaps = [abs(estimate.value - bound) for bound in (low, high) if math.isfinite(bound)]
-    gap = min(gaps)
-    bound_side = min((low, high), key=lambda bound: abs(estimate.value - bound))
-    reach = estimate.value - estimate.low if estimate.value >= bound_side else estimate.high - estimate.value
-    if gap <= 0 or reach <= 0:
+    """Return how many clusters would decide in four cases of five, if the value found is the true one; None on a bound.
+
+    An interval's reach falls with the square root of the number, and the next value scatters around this one: so the
+    reach must fall to the distance from the bound, less what a fifth of the next values stray. Two digits are kept.
+    """
+    z = NormalDist().inv_cdf
+    stray = 1 + z(POWER) / z(1 - estimate.alpha / 2)
+    shrink = max(
+        (reach * stray / gap if gap else math.inf for reach, gap in _crossings(estimate, criterion)), default=1
+    )
+    if estimate.clusters * min(shrink, NOBODY_HAS) ** 2 > NOBODY_HAS:
         return None
-    return math.ceil(estimate.clusters * (reach / gap) ** 2 * 1.1)  # a tenth more: the value itself moves too
+    needed = max(estimate.clusters * shrink**2, estimate.clusters + 1)
+    digit: int = 10 ** max(math.floor(math.log10(needed)) - 1, 0)
+    return int(math.ceil(needed / digit) * digit)
+
+
+def _crossings(estimate: Estimate, criterion: Criterion) -> Iterator[tuple[float, float]]:
+    """Yield, for each bound that the interval must come clear of, its reach towards it and the value's distance.
+
+    A value between the bounds must come clear of both, one outside only of the bound beside it.
+    """
+    low, high = criterion.bounds
+    below, above = estimate.value - estimate.low, estimate.high - estimate.value
+    if estimate.value < low:
+        yield above, low - estimate.value
+    elif estimate.value > high:
+        yield below, estimate.value - high
+    else:
+        yield below, estimate.value - low
+        yield above, high - estimate.value
