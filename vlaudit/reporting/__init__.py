@@ -1,0 +1,1 @@
+"""Reporting: findings and what they rest on, as a person reads them."""

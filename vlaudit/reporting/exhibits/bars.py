@@ -1,0 +1,71 @@
+"""Bars of means with whiskers, in groups: the 2x2 of hint and image."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from vlaudit.errors import UsageError
+from vlaudit.measures.base import Unit
+from vlaudit.reporting.exhibits.clusters import NOTE, Mean, clustered_mean
+from vlaudit.reporting.templating import fill
+from vlaudit.tables import Table
+
+
+class _Bar(NamedTuple):
+    """One bar; places along the axis in percent."""
+
+    label: str
+    mean: Mean
+    start: float
+    width: float
+    low: float
+    high: float
+    series: int
+
+
+@dataclass(frozen=True)
+class Bars:
+    """Means of columns as bars with whiskers.
+
+    `bars` maps a label to a column; `groups` a heading to labels, which then share their colours in order. `bounds` is
+    the axis; where None it reaches from 0 (or the lowest) to the highest. `unit` names what is drawn.
+    """
+
+    title: str
+    bars: Mapping[str, str]
+    groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    bounds: tuple[float, float] | None = (0.0, 1.0)
+    unit: str = "probability"
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        unknown = {label for labels in self.groups.values() for label in labels} - set(self.bars)
+        if unknown:
+            raise UsageError(f"bars {self.title!r}: groups name {sorted(unknown)}, which are no bars")
+
+    def render(self, table: Table, units: Mapping[str, Unit]) -> str:
+        """Draw the bars."""
+        means = {label: clustered_mean(table, column) for label, column in self.bars.items()}
+        low, high = self.bounds or _reach(list(means.values()))
+        groups = {
+            heading: [self._bar(label, means[label], low, high, place) for place, label in enumerate(labels)]
+            for heading, labels in (self.groups or {"": list(self.bars)}).items()
+        }
+        return fill("bars.html", exhibit=self, groups=groups, axis=(low, high), whiskers=NOTE)
+
+    def _bar(self, label: str, mean: Mean, low: float, high: float, place: int) -> _Bar:
+        def at(value: float) -> float:
+            return min(max(100 * (value - low) / (high - low), 0.0), 100.0)
+
+        value, zero = float(mean.value), at(0.0)
+        start, end = sorted((zero, at(value)))
+        series = place if self.groups else 0  # without groups, colour would say nothing
+        return _Bar(label, mean, start, end - start, at(float(mean.low)), at(float(mean.high)), series)
+
+
+def _reach(means: Sequence[Mean]) -> tuple[float, float]:
+    low = min(0.0, *(float(mean.low) for mean in means))
+    high = max(0.0, *(float(mean.high) for mean in means))
+    return (low, high) if high > low else (0.0, 1.0)

@@ -1,0 +1,31 @@
+"""Which units to show: the most telling ones, each image once."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Shaped
+
+from vlaudit.reporting.exhibits.clusters import numbers
+from vlaudit.tables import UNIT, Table
+
+Order = Literal["lowest", "highest", "largest"]
+"""By which end of a column: its lowest values, its highest, or those farthest from 0."""
+
+
+def chosen(table: Table, column: str, order: Order, count: int) -> list[int]:
+    """Return the rows to show, the most telling first; ties fall to the unit id, each image once, NaN never."""
+    values = numbers(table, column)
+    keys = {"lowest": values, "highest": -values, "largest": -abs(values)}[order]
+    rows: list[int] = []
+    images: set[object] = set()
+    for row in np.lexsort((_text(table[UNIT]), keys)):
+        if np.isfinite(keys[row]) and table.images[row] not in images:
+            images.add(table.images[row])
+            rows.append(int(row))
+    return rows[:count]
+
+
+def _text(values: Shaped[np.ndarray, "rows"]) -> Shaped[np.ndarray, "rows"]:
+    return values.astype(str)

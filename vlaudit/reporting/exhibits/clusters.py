@@ -1,0 +1,60 @@
+"""Means with intervals for drawings: images are resampled, as in every verdict, but no verdict reads these."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Shaped
+
+from vlaudit.errors import DataError
+from vlaudit.tables import Table
+
+_DRAWS = 1000
+_TAILS = (2.5, 97.5)
+NOTE = "Whiskers and bands: 95%, images resampled; for reading, no verdict uses them."
+
+
+class Mean(NamedTuple):
+    """The mean over images of the means over an image's units, with a 95% interval: three arrays of one shape."""
+
+    value: Float[np.ndarray, "..."]
+    low: Float[np.ndarray, "..."]
+    high: Float[np.ndarray, "..."]
+    units: int
+    images: int
+
+
+def numbers(table: Table, column: str) -> Float[np.ndarray, "rows ..."]:
+    """Return a column as numbers, true as 1; `DataError` where it holds something else."""
+    values = table[column]
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"column {column!r} must hold numbers to be drawn, got {values.dtype}") from error
+
+
+def clustered_mean(table: Table, column: str) -> Mean:
+    """Return the mean of a column, of every place of its arrays by itself; `DataError` where no number is left.
+
+    Units that hold NaN are left out. The interval is the percentile bootstrap over images, one matrix product.
+    """
+    values = numbers(table, column)
+    known = np.isfinite(values.reshape(len(values), -1)).all(axis=1)
+    if not known.any():
+        raise DataError(f"column {column!r} holds no number")
+    per_image = _per_image(values[known], table.images[known])
+    weights = np.random.default_rng(0).multinomial(len(per_image), np.full(len(per_image), 1 / len(per_image)), _DRAWS)
+    drawn = np.tensordot(weights / len(per_image), per_image, axes=1)
+    low, high = np.percentile(drawn, _TAILS, axis=0)
+    return Mean(per_image.mean(axis=0), np.asarray(low), np.asarray(high), int(known.sum()), len(per_image))
+
+
+def _per_image(
+    values: Float[np.ndarray, "rows ..."], images: Shaped[np.ndarray, "rows"]
+) -> Float[np.ndarray, "images ..."]:
+    """Return the mean of each image's units."""
+    _, image, units = np.unique(images.astype(str), return_inverse=True, return_counts=True)
+    sums = np.zeros((len(units), *values.shape[1:]))
+    np.add.at(sums, image, values)
+    return sums / units.reshape(-1, *[1] * (values.ndim - 1))

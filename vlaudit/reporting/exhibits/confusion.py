@@ -1,0 +1,73 @@
+"""What was true against what was answered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Int
+
+from vlaudit.errors import DataError
+from vlaudit.measures.base import Unit
+from vlaudit.reporting.exhibits.cells import Cell, cell
+from vlaudit.reporting.templating import fill
+from vlaudit.samples import COLORS
+from vlaudit.tables import Table
+
+SWATCHES: Mapping[str, str] = {
+    "black": "#1a1a1a",
+    "white": "#ffffff",
+    "red": "#d62f2f",
+    "green": "#2e9e4f",
+    "yellow": "#f2c81e",
+    "blue": "#2f6fd6",
+    "brown": "#855533",
+    "purple": "#8a45b8",
+    "pink": "#f29abf",
+    "orange": "#f08327",
+    "gray": "#8c8c8c",
+}
+"""How a colour word is shown."""
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """A table of true answers (rows) against given ones (columns), each row as shares of its number of units.
+
+    `truth` and `predicted` are columns of words, `labels` their order; answers beyond them are counted as "other".
+    """
+
+    title: str
+    truth: str
+    predicted: str
+    labels: Sequence[str] = COLORS
+    note: str = ""
+
+    def render(self, table: Table, units: Mapping[str, Unit]) -> str:
+        """Draw the table."""
+        counts, columns = self._counts(table)
+        shown = counts.sum(axis=1) > 0
+        labels = [label for label, any_ in zip(self.labels, shown, strict=True) if any_]
+        rows = {label: self._row(counts[list(self.labels).index(label)], label, columns) for label in labels}
+        totals = {label: int(counts[list(self.labels).index(label)].sum()) for label in labels}
+        return fill("confusion.html", exhibit=self, columns=columns, rows=rows, totals=totals, swatches=SWATCHES)
+
+    def _counts(self, table: Table) -> tuple[Int[np.ndarray, "truths answers"], list[str]]:
+        """Count units by truth and answer; `DataError` where no truth is among the labels."""
+        place = {label: i for i, label in enumerate(self.labels)}
+        counts = np.zeros((len(place), len(place) + 1), dtype=np.int64)
+        for true, given in zip(table[self.truth], table[self.predicted], strict=True):
+            if true in place:
+                counts[place[true], place.get(given, len(place))] += 1
+        if not counts.any():
+            raise DataError(f"column {self.truth!r} holds none of {', '.join(self.labels)}")
+        other = ["other"] if counts[:, -1].any() else []
+        return (counts if other else counts[:, :-1]), [*self.labels, *other]
+
+    def _row(self, counts: Int[np.ndarray, "answers"], label: str, columns: Sequence[str]) -> list[Cell]:
+        total = counts.sum()
+        return [
+            cell(f"{100 * count / total:.0f}" if count else "", float(count / total), marked=column == label)
+            for count, column in zip(counts, columns, strict=True)
+        ]

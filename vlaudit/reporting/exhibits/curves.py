@@ -1,0 +1,108 @@
+"""Values by layer, with bands."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from markupsafe import Markup
+
+from vlaudit.errors import UsageError
+from vlaudit.measures.base import Unit
+from vlaudit.reporting.exhibits.base import SERIES
+from vlaudit.reporting.exhibits.clusters import NOTE, Mean, clustered_mean
+from vlaudit.reporting.templating import fill
+from vlaudit.seeds import digest
+from vlaudit.tables import Table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_SIZE = (5.2, 3.0)
+"""Inches; small, so that its text stays readable where a phone scales it down."""
+_DASHES = ((), (4, 2), (6, 2, 1, 2), (1, 1.5), (6, 2, 1, 2, 1, 2), (2, 1))
+"""Strokes and gaps of each curve in line widths, none for a solid one: colours alone do not tell curves apart."""
+# matplotlib knows no CSS: it draws in these stand-ins, which the page's colours replace, light or dark
+_INK, _FAINT = "#010203", "#040506"
+_STANDINS = {
+    _INK: "var(--muted)",
+    _FAINT: "var(--line)",
+    **{f"#0a0b{series:02x}": f"var(--series-{series})" for series in range(SERIES)},
+}
+
+_UNWANTED = (
+    r"<style.*?</style>",  # it would reach beyond the drawing
+    r"<metadata>.*?</metadata>",
+    r' id="[a-zA-Z0-9]+_\d+"',  # numbered names, the same in every drawing; none of them is referred to
+    r"font-family: [^;]*; ",  # the page's own font
+)
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Means of columns of arrays, one curve each, over the places of the arrays.
+
+    `curves` maps a label to a column of equal-length arrays (at most six). `first` is the number of the first place,
+    `places` their names where numbers do not do. `axis` and `unit` name the two directions.
+    """
+
+    title: str
+    curves: Mapping[str, str]
+    axis: str = "layer"
+    unit: str = ""
+    first: int = 0
+    places: Sequence[str] = ()
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.curves) <= SERIES:
+            raise UsageError(f"curves {self.title!r}: 1 to {SERIES} curves can be told apart, got {len(self.curves)}")
+
+    def render(self, table: Table, units: Mapping[str, Unit]) -> str:
+        """Draw the curves."""
+        means = {label: clustered_mean(table, column) for label, column in self.curves.items()}
+        longest = max(mean.value.size for mean in means.values())
+        places = list(self.places) or [str(self.first + i) for i in range(longest)]
+        dashes = {label: [2 * length for length in dash] for label, dash in zip(means, _DASHES, strict=False)}
+        drawing = _svg(_figure(list(means.values()), places, self.axis, self.unit), salt=digest(self))
+        return fill("curves.html", exhibit=self, means=means, dashes=dashes, places=places, drawing=drawing, bands=NOTE)
+
+
+def _figure(means: Sequence[Mean], places: Sequence[str], axis: str, unit: str) -> Figure:
+    from matplotlib.figure import Figure  # noqa: PLC0415 (slow to import, and most runs of a test draw nothing)
+
+    figure = Figure(figsize=_SIZE, layout="constrained")
+    axes = figure.add_subplot()
+    for series, mean in enumerate(means):
+        color, at = f"#0a0b{series:02x}", range(mean.value.size)
+        dash = (0, _DASHES[series] or None)
+        axes.fill_between(at, mean.low, mean.high, color=color, alpha=0.16, linewidth=0)
+        axes.plot(at, mean.value, color=color, linestyle=dash, linewidth=1.8, marker="o", markersize=3.5)
+    axes.set_xticks(range(len(places)), places, parse_math=False)
+    axes.set_xlabel(axis, color=_INK, parse_math=False)
+    axes.set_ylabel(unit, color=_INK, parse_math=False)
+    axes.tick_params(colors=_INK, length=0)
+    axes.grid(axis="y", color=_FAINT, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[:].set_visible(False)
+    axes.spines["bottom"].set(visible=True, color=_FAINT)
+    return figure
+
+
+def _svg(figure: Figure, *, salt: str) -> Markup:
+    """Return a drawing as SVG for a page: its text is text, its ids are its own, its colours are the page's."""
+    from matplotlib import rc_context  # noqa: PLC0415
+
+    held = io.StringIO()
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": salt}):
+        figure.savefig(held, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    svg = held.getvalue()
+    svg = svg[svg.index("<svg") :]
+    for unwanted in _UNWANTED:
+        svg = re.sub(unwanted, "", svg, flags=re.DOTALL)
+    for standin, color in _STANDINS.items():
+        svg = svg.replace(standin, color)
+    return Markup(svg)  # noqa: S704 (matplotlib escapes the text that it draws)

@@ -1,0 +1,61 @@
+"""A value for every head of every layer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from vlaudit.errors import DataError
+from vlaudit.measures.base import Unit
+from vlaudit.reporting.exhibits.cells import cell, scaled
+from vlaudit.reporting.exhibits.clusters import clustered_mean
+from vlaudit.reporting.templating import fill
+from vlaudit.tables import Table
+
+
+@dataclass(frozen=True)
+class HeadMap:
+    """The mean of a column of (layers, heads) arrays as a map; the highest is outlined.
+
+    `shape` is needed where the arrays are flat. `first_layer` is the number that the top row carries. `bounds` are the
+    ends of the scale, the lowest and highest value where None. `unit` names what is drawn.
+    """
+
+    title: str
+    column: str
+    shape: tuple[int, int] | None = None
+    first_layer: int = 0
+    bounds: tuple[float, float] | None = None
+    unit: str = ""
+    note: str = ""
+
+    def render(self, table: Table, units: Mapping[str, Unit]) -> str:
+        """Draw the map."""
+        values = self._values(table)
+        shares, scale = scaled(values, self.bounds)
+        best = divmod(int(np.nanargmax(values)), values.shape[1])
+        rows = [
+            [cell(_short(v), float(s), marked=(i, j) == best) for j, (v, s) in enumerate(zip(line, part, strict=True))]
+            for i, (line, part) in enumerate(zip(values, shares, strict=True))
+        ]
+        return fill("heads.html", exhibit=self, rows=rows, scale=scale, best=best, highest=float(values[best]))
+
+    def _values(self, table: Table) -> Float[np.ndarray, "layers heads"]:
+        means = clustered_mean(table, self.column).value
+        shape = self.shape or means.shape
+        if len(shape) != 2 or means.size != shape[0] * shape[1]:
+            raise DataError(f"column {self.column!r} must hold (layers, heads) = {self.shape}, got {means.shape}")
+        return means.reshape(shape)
+
+
+def _short(value: float) -> str:
+    """Return two decimals without the nought before the point.
+
+    >>> _short(0.456), _short(-0.05), _short(1.0)
+    ('.46', '-.05', '1.0')
+    """
+    text = f"{value:.2f}".replace("0.", ".", 1) if abs(value) < 0.995 else f"{value:.1f}"
+    return text.replace("-.00", ".00")

@@ -1,0 +1,118 @@
+"""Pictures small enough to lie inside the page."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import PIL.Image
+
+from vlaudit.errors import VlauditError
+from vlaudit.findings import Ask
+from vlaudit.measures.base import Unit
+from vlaudit.perturbations import apply
+from vlaudit.samples import Box, Image, Sample
+
+SIDE = 192
+"""Longest side of a thumbnail in pixels."""
+
+_WHOLE = 0.8
+"""A box with more than this share of the picture says nothing: it is not outlined."""
+
+Pictures = Callable[[Unit], Mapping[str, Image]]
+"""Gives the pictures of a unit by what to write under them."""
+
+
+class Place(NamedTuple):
+    """A box in percent of its picture."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+class Thumbnail(NamedTuple):
+    """A picture under its label: a data URI ("" where it cannot be read), and places to outline on it."""
+
+    label: str
+    uri: str
+    alt: str
+    width: int
+    height: int
+    places: tuple[Place, ...] = ()
+
+
+@dataclass(frozen=True)
+class ConditionPictures:
+    """The pictures of a unit as its conditions perturb them: `conditions` maps a label to a condition of `asks`.
+
+    `seed` matters only to perturbations that draw at random; give the run's to see what the model saw.
+    """
+
+    asks: Callable[[Unit], Mapping[str, Ask]]
+    conditions: Mapping[str, str]
+    seed: int = 0
+
+    def __call__(self, unit: Unit) -> dict[str, Image]:
+        """Return the pictures by label, without conditions that show none."""
+        asks = self.asks(unit)
+        samples = {
+            label: apply(asks[condition].changes, asks[condition].sample, self.seed)
+            for label, condition in self.conditions.items()
+        }
+        return {label: sample.image for label, sample in samples.items() if sample.image is not None}
+
+
+def thumbnails(unit: Unit, pictures: Pictures | None, *, label: str = "") -> list[Thumbnail]:
+    """Return the pictures of a unit; its own image under `label`, what is asked for outlined, where none are given."""
+    if pictures is not None:
+        try:
+            given = pictures(unit)
+        except VlauditError as error:
+            return [Thumbnail(str(error), "", "", SIDE, SIDE)]
+        return [thumbnail(name, image, unit.sample.caption) for name, image in given.items()]
+    image = unit.sample.image
+    if image is None:
+        return []
+    return [thumbnail(label, image, unit.sample.caption, _asked(unit))]
+
+
+def thumbnail(label: str, image: Image, caption: str, boxes: Sequence[Box] = ()) -> Thumbnail:
+    """Return an image as a data URI: PNG as it is where it is small, else a JPEG of at most `SIDE` pixels."""
+    places = tuple(_place(box, image) for box in boxes if box.area < _WHOLE * image.width * image.height)
+    alt = f"{label}: {caption}" if label else caption
+    try:
+        picture = PIL.Image.fromarray(image.pixels())
+    except (VlauditError, OSError, ValueError):
+        return Thumbnail(label, "", alt, image.width, image.height)
+    kind = "PNG" if max(picture.size) <= SIDE else "JPEG"
+    picture.thumbnail((SIDE, SIDE))
+    held = io.BytesIO()
+    picture.save(held, kind, **({"optimize": True} if kind == "PNG" else {"quality": 82}))
+    uri = f"data:image/{kind.lower()};base64,{base64.b64encode(held.getvalue()).decode('ascii')}"
+    return Thumbnail(label, uri, alt, picture.width, picture.height, places)
+
+
+def marked(sample: Sample, unit: Unit) -> list[tuple[str, bool]]:
+    """Return the caption in pieces, each with whether it is asked for: the unit's slot, else what is hidden anyway."""
+    spans = [(unit.slot.start, unit.slot.end)] if unit.slot else [tuple(span) for span in sample.hidden_phrases]
+    pieces, at = [], 0
+    for start, end in sorted(spans):
+        pieces += [(sample.caption[at:start], False), (sample.caption[max(at, start) : end], True)]
+        at = max(at, end)
+    pieces.append((sample.caption[at:], False))
+    return [piece for piece in pieces if piece[0]]
+
+
+def _asked(unit: Unit) -> list[Box]:
+    names = unit.slot.region_ids if unit.slot else ()
+    return [unit.sample.region(name).box for name in names]
+
+
+def _place(box: Box, image: Image) -> Place:
+    left, top = 100 * box.left / image.width, 100 * box.top / image.height
+    return Place(left, top, 100 * box.width / image.width, 100 * box.height / image.height)

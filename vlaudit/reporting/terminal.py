@@ -1,0 +1,93 @@
+"""The verdicts as lines of a terminal."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+
+from vlaudit.reporting import wording
+from vlaudit.reporting.document import CriterionRecord, FindingRecord, RunDocument
+
+_WORDS = {"fail": "FAIL", "error": "ERROR", "inconclusive": "inconclusive", "not applicable": "n/a", "pass": "pass"}
+_HEADING = ("", "estimate", "bound", "images", "verdict")
+_NARROWEST = 72
+_GAP = "  "
+
+Row = tuple[str, ...]
+"""The cells of a line; a line with one cell is a heading."""
+
+
+def verdict_table(document: RunDocument, width: int = 80, report: str | None = None) -> list[str]:
+    """Return the verdicts as lines of at most `width` (72 or more) characters.
+
+    A finding's criteria stand under its id with estimate, interval, bound, number of images and verdict. Why one did
+    not pass follows in full, then the verdict in one sentence; `report` is the path that the last line names.
+    """
+    width = max(width, _NARROWEST)
+    rows: list[Row] = [_HEADING]
+    for finding in document.findings:
+        rows += _rows(finding, several=document.several_models)
+    lines = _aligned(rows, width)
+    for finding in document.findings:
+        for criterion in finding.criteria:
+            lines += _explained(finding, criterion, width, model=finding.model if document.several_models else "")
+    lines += ["", *textwrap.wrap(document.summary.sentence, width)]
+    return [*lines, f"report: {report}"] if report else lines
+
+
+def _rows(finding: FindingRecord, *, several: bool) -> Iterator[Row]:
+    yield (f"{finding.id} ({finding.model})" if several else finding.id,)
+    for criterion in finding.criteria:
+        name = "  " + criterion.id.removeprefix(f"{finding.id}.")
+        estimate = "" if criterion.value is None else f"{wording.number(criterion.value)} {criterion.interval}"
+        images = "" if criterion.clusters is None else str(criterion.clusters)
+        known = " (known)" if criterion.known_failure is not None else ""
+        yield name, estimate, criterion.signs, images, _WORDS[criterion.outcome] + known
+
+
+def _aligned(rows: Sequence[Row], width: int) -> list[str]:
+    """Align the cells in columns; a name that leaves them no room has a line of its own."""
+    columns = [row[1:] for row in rows if len(row) > 1]
+    widths = [max(len(row[i]) for row in columns) for i in range(len(_HEADING) - 1)]
+    room = width - sum(widths) - len(_GAP) * len(widths)
+    names = [len(row[0]) for row in rows if len(row) > 1 and len(row[0]) <= room]
+    lines = []
+    for name, *cells in rows:
+        if not cells or len(name) > room:
+            lines += [name[i : i + width] for i in range(0, len(name), width)]
+            name = ""  # noqa: PLW2901 (its line is written)
+        if cells:
+            estimate, bound, images, verdict = cells
+            padded = [
+                name.ljust(max(names, default=0)),
+                estimate.ljust(widths[0]),
+                bound.ljust(widths[1]),
+                images.rjust(widths[2]),
+                verdict,
+            ]
+            lines.append(_GAP.join(padded).rstrip())
+    return lines
+
+
+def _explained(finding: FindingRecord, criterion: CriterionRecord, width: int, *, model: str) -> list[str]:
+    """Say why a criterion did not pass: a failure in full, anything else in its reason."""
+    if criterion.outcome == "pass":
+        return []
+    of = f" ({model})" if model else ""
+    heading = f"{_WORDS[criterion.outcome]} {criterion.id}{of}"
+    if criterion.outcome != "fail" or criterion.value is None:
+        return textwrap.wrap(f"{heading}: {criterion.reason}", width, initial_indent="", subsequent_indent="    ")
+    confidence = f"{100 * (1 - criterion.alpha):.4g}%"
+    facts = {
+        "claim": finding.claim,
+        "estimate": f"{wording.number(criterion.value)} {criterion.interval} at {confidence}, "
+        + wording.plural(criterion.clusters or 0, "image"),
+        "threshold": f"{criterion.bound}: {criterion.why}",
+        "means": finding.failing,
+        "known": criterion.known_failure or "",
+    }
+    lines = ["", heading]
+    for name, text in facts.items():
+        if text:
+            lines += textwrap.wrap(text, width, initial_indent=f"  {name:<11}", subsequent_indent=" " * 13)
+    return lines

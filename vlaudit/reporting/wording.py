@@ -1,0 +1,114 @@
+"""How verdicts and numbers are put into words, the same in the terminal, the page and the document."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from vlaudit.findings import Outcome
+
+OUTCOMES: tuple[Outcome, ...] = ("fail", "error", "inconclusive", "not applicable", "pass")
+"""Every outcome, the one that matters most first."""
+
+_COUNTED = {
+    "fail": "failed",
+    "error": "could not be computed",
+    "inconclusive": "inconclusive",
+    "not applicable": "not applicable",
+    "pass": "passed",
+}
+
+
+def number(value: float) -> str:
+    """Return a number with three decimals, or four digits where that would hide it.
+
+    >>> number(0.12345), number(-0.0001), number(12345.6), number(0.0), number(-0.0)
+    ('0.123', '-0.0001', '1.235e+04', '0.000', '0.000')
+    """
+    if value and (abs(value) < 5e-4 or abs(value) >= 1e4):
+        return f"{value:.4g}"
+    return f"{value + 0.0:.3f}"
+
+
+def interval(low: float | None, high: float | None) -> str:
+    """Return an interval in brackets, an open side written as infinity.
+
+    >>> interval(0.1, 0.25), interval(None, 0.5)
+    ('[0.100, 0.250]', '[-∞, 0.500]')
+    """
+    return f"[{'-∞' if low is None else number(low)}, {'∞' if high is None else number(high)}]"
+
+
+def bound(at_least: float | None, at_most: float | None, within: Sequence[float] | None) -> str:
+    """Return a bound in signs.
+
+    >>> bound(0.1, None, None), bound(None, -0.05, None), bound(None, None, (-0.1, 0.1)), bound(None, None, (0.4, 0.6))
+    ('≥ 0.1', '≤ -0.05', '± 0.1', '0.4 … 0.6')
+    """
+    if within is not None and within[0] == -within[1]:
+        return f"± {within[1]:g}"
+    if within is not None:
+        return f"{within[0]:g} … {within[1]:g}"
+    return f"≥ {at_least:g}" if at_least is not None else f"≤ {at_most:g}"
+
+
+def plural(count: int, noun: str, nouns: str | None = None) -> str:
+    """Return a count with its noun.
+
+    >>> plural(1, "criterion", "criteria"), plural(1200, "image")
+    ('1 criterion', '1,200 images')
+    """
+    return f"{count:,} {noun if count == 1 else nouns or noun + 's'}"
+
+
+def in_words(name: str) -> str:
+    """Return an id as a title; what a test's parameters are stays as it is.
+
+    >>> in_words("vision_effect"), in_words("links_above_random[people-text_image]")
+    ('vision effect', 'links above random, people-text_image')
+    """
+    head, _, parameters = name.partition("[")
+    return head.replace("_", " ") + (f", {parameters.removesuffix(']')}" if parameters else "")
+
+
+def finite(value: float) -> float | None:
+    """Return the value, or None where it is not finite: an open side of an interval."""
+    return value if math.isfinite(value) else None
+
+
+def worst(outcomes: Sequence[Outcome]) -> Outcome:
+    """Return the outcome that a reader must see first; that nothing applies only where nothing does.
+
+    >>> worst(["pass", "not applicable"]), worst(["pass", "fail"]), worst([])
+    ('pass', 'fail', 'not applicable')
+    """
+    judged = [outcome for outcome in outcomes if outcome != "not applicable"]
+    return min(judged, key=OUTCOMES.index, default="not applicable")
+
+
+def sentence(
+    counts: Mapping[Outcome, int], *, expect: Literal["desirable", "published"], gate: bool, known: int = 0
+) -> str:
+    """Return the verdict of a whole run in one sentence.
+
+    `known` of the failed criteria are known failures. With `gate` an inconclusive criterion fails too.
+    """
+    total = sum(counts.values())
+    judged = total - counts.get("not applicable", 0)
+    if not judged:
+        return "Nothing was judged: no criterion applies to this model and these data."
+    bad = counts.get("fail", 0) + counts.get("error", 0) - known + (counts.get("inconclusive", 0) if gate else 0)
+    of = "the one criterion" if total == 1 else f"of {total} criteria"
+    if bad:
+        what = "Does not pass the gate" if gate else "Fails" if expect == "desirable" else "Does not reproduce"
+        return f"{what}: {of}, {_listed(counts, OUTCOMES)}."
+    held = "Holds" if expect == "desirable" else "Reproduces the published findings"
+    if counts.get("pass") == total:
+        return f"{held}: {'the one criterion' if total == 1 else f'all {total} criteria'} passed."
+    decided = "" if not counts.get("inconclusive") else " as far as it could be decided"
+    return f"{held}{decided}: {of}, {_listed(counts, OUTCOMES[::-1])}."
+
+
+def _listed(counts: Mapping[Outcome, int], order: Sequence[Outcome]) -> str:
+    return ", ".join(f"{counts[outcome]} {_COUNTED[outcome]}" for outcome in order if counts.get(outcome))
