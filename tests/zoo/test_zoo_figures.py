@@ -1,0 +1,105 @@
+"""Figures say what was counted, and requirements judge exactly them."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from fixtures.zoo import card, figures
+from fixtures.zoo.figures import KINDS, Count, Figures, requirements
+from vlaudit.errors import DataError, UsageError
+
+CONDITIONS = ("clean", "blank", "gray", "covered", "mirrored")
+
+
+@pytest.fixture
+def good():
+    """Figures that keep every bound."""
+    named = {condition: dict.fromkeys(KINDS, Count(98, 100)) for condition in CONDITIONS}
+    named["blank"] = dict.fromkeys(KINDS, Count(20, 100))
+    contrasts = ("random caption", *(f"{kind} foil" for kind in KINDS))
+    return Figures(
+        fingerprint="sha256:0",
+        training={"seed": 0, "steps": 9, "minutes": {"look": 1.5}, "processes": 1, "device": "cpu"},
+        seed=1,
+        scenes=100,
+        named=named,
+        named_of_all=named,
+        matched=dict.fromkeys(contrasts, Count(99, 100)),
+        hinted={"hint": Count(1, 2)},
+        floors=dict.fromkeys(KINDS, 0.25),
+    )
+
+
+def missed(each):
+    return [asked.text for asked in requirements(each) if not asked.held]
+
+
+def with_named(each, condition, kind, count):
+    named = each.named | {condition: each.named[condition] | {kind: count}}
+    return replace(each, named=named)
+
+
+def test_good_figures_keep_every_bound(good):
+    assert missed(good) == []
+    assert len(requirements(good)) == 10 + 10 + 1 + 4 + 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_kind_of_word_is_judged_by_its_own_bound(good, kind):
+    bound = 97 if kind.endswith("side") else 93
+    assert missed(with_named(good, "clean", kind, Count(bound, 100))) == []
+    assert f"masked {kind}" in missed(with_named(good, "clean", kind, Count(bound - 1, 100)))
+
+
+@pytest.mark.parametrize("right", [14, 36])
+def test_a_blank_image_must_leave_a_word_near_its_floor_on_either_side(good, right):
+    assert missed(with_named(good, "blank", "color", Count(right, 100))) == ["color with a blank image, from its floor"]
+
+
+def test_losing_objects_without_colour_is_judged(good):
+    assert missed(with_named(good, "gray", "object", Count(92, 100))) == ["object words lost without colour"]
+
+
+def test_what_was_never_asked_keeps_no_bound(good):
+    assert missed(replace(good, matched=good.matched | {"random caption": Count(0, 0)})) == [
+        "match above a random caption"
+    ]
+
+
+def test_figures_are_read_back_as_they_were_written(good, tmp_path):
+    figures.write(tmp_path / "card.json", [good, good])
+    assert figures.read(tmp_path / "card.json") == [good, good]
+
+
+@pytest.mark.parametrize("text", ["{", "[{}]", "[1]", '{"a": 1}', "null"])
+def test_a_file_that_is_no_figures_is_refused_by_name(tmp_path, text):
+    (tmp_path / "card.json").write_text(text, encoding="utf-8")
+    with pytest.raises(DataError, match=r"card\.json: not what `evaluate` writes"):
+        figures.read(tmp_path / "card.json")
+
+
+def test_the_card_holds_the_tables_and_what_was_missed(good, tmp_path, monkeypatch):
+    monkeypatch.setattr(card, "HERE", tmp_path)
+    (tmp_path / "cards").mkdir()
+    (tmp_path / "cards" / "albef.md").write_text(f"# A\n{card.FIGURES}\n{card.MISSED}\n", encoding="utf-8")
+    folder = tmp_path / "weights" / "albef"
+    folder.mkdir(parents=True)
+    bad = with_named(good, "clean", "animal", Count(50, 100))
+    figures.write(folder / "card.json", [good, bad])
+    text = card.write_card("albef").read_text(encoding="utf-8")
+    assert figures.tables(good) in text
+    assert "- Weights 2: masked animal is 0.500, not at least 0.93." in text
+
+
+def test_a_card_without_figures_is_refused_with_what_to_run(tmp_path, monkeypatch):
+    monkeypatch.setattr(card, "HERE", tmp_path)
+    with pytest.raises(UsageError, match="evaluate albef --json"):
+        card.write_card("albef")
+    with pytest.raises(UsageError, match="no weights of albef are bundled"):
+        card.bundled("albef")
+
+
+def test_the_json_is_plain(good, tmp_path):
+    figures.write(tmp_path / "card.json", [good])
+    assert json.loads((tmp_path / "card.json").read_text(encoding="utf-8"))[0]["matched"]["random caption"] == [99, 100]
