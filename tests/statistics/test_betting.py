@@ -84,6 +84,13 @@ def test_a_bet_may_follow_what_was_seen_before():
     assert (lower_bounds(np.stack(columns, 1), 0.05) > 0.5).mean() <= 0.075
 
 
+@settings(max_examples=40)
+@given(values)
+def test_more_certainty_costs_width(x):
+    bounds = [lower_bounds(x[:, None], alpha)[0] for alpha in (0.2, 0.05, 0.005)]
+    assert bounds == sorted(bounds, reverse=True)
+
+
 def test_the_interval_is_little_wider_than_the_normal_one():
     x = np.random.default_rng(0).beta(2, 2, 200)
     low, high = betting_interval(x, (0.0, 1.0), 0.05, np.random.default_rng(0))

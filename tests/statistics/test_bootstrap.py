@@ -80,6 +80,14 @@ def test_the_mean_of_normal_numbers_is_covered(images):
     assert stats.binomtest(inside, SIMULATIONS, 0.9).pvalue > 0.001
 
 
+@settings(max_examples=20)
+@given(st.integers(0, 2**32), st.integers(2, 30))
+def test_more_certainty_costs_width(seed, images):
+    x = rng(seed).normal(size=images)
+    widths = [np.diff(bootstrap_interval(x, alpha, rng(1)))[0] for alpha in (0.2, 0.05, 0.02)]
+    assert widths == sorted(widths)
+
+
 def test_simultaneous_bounds_lie_above_all_means_at_once():
     """The bound of each column alone would be broken by some column far more often."""
     together = alone = 0
