@@ -66,17 +66,17 @@ def test_a_hint_is_another_persons_caption_that_does_not_name_the_word(folder):
         folder,
         [{"id": 7, "file_name": "000000000007.jpg"}],
         [
-            caption(1, 7, "A dog runs."),
-            caption(2, 7, "Two dogs run."),
-            caption(3, 7, "A dog barks."),
-            caption(4, 7, "It barks."),
+            caption(1, 7, "A woman runs."),
+            caption(2, 7, "Two women run."),
+            caption(3, 7, "A woman sings."),
+            caption(4, 7, "She sings."),
         ],
     )
     first, second, *_ = list(datasets.open(f"coco:{folder}"))
-    dog = first.slots[0]
-    assert first.world.hints(first, dog) == ["It barks."]
-    assert first.world.hint(first, dog) == "It barks."
-    assert first.world.copy_hint(first, dog) == "A dog barks."
+    woman = first.slots[0]
+    assert first.world.hints(first, woman) == ["She sings."]
+    assert first.world.hint(first, woman) == "She sings."
+    assert first.world.copy_hint(first, woman) == "A woman sings."
     assert second.world.copy_hint(second, second.slots[0]) is None
 
 
@@ -309,7 +309,9 @@ def test_nobody_knows_which_of_two_is_red(folder):
 def test_a_box_that_makes_no_sense_is_refused(folder, box, reason):
     """And the captions stay."""
     samples, refusals = instances(folder, [box, (6, [1, 2, 5, 4])])
-    assert len(samples) == 2
+    dataset = CocoCaptions(folder)
+    assert list(dataset) == list(dataset) == samples
+    assert dataset.refusals == refusals
     assert [region.id for region in samples[0].regions] == ["11"]
     assert [(one.file, one.where) for one in refusals] == [("instances_val2017.json", "box 10")]
     assert refusals[0].reason.startswith(reason)

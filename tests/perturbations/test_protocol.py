@@ -2,6 +2,8 @@
 
 import dataclasses
 import pickle
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import pytest
 
@@ -38,6 +40,39 @@ def test_the_repr_states_every_setting(kind):
     for field in dataclasses.fields(perturbation):
         value = getattr(perturbation, field.name)
         assert (value.id if isinstance(value, Sample) else repr(value)) in shown
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """Writes its draw into the caption, so that it can be seen."""
+
+    setting: int = 0
+    drawn_for: ClassVar[str] = "image_id"
+
+    def __call__(self, sample, rng):
+        return replace(sample, caption=f"{sample.caption} {rng.integers(2**60)}")
+
+
+def drawn(perturbation, seed=0, **identity):
+    return apply([perturbation], replace(PARTNER, **identity), seed).caption
+
+
+def test_a_draw_belongs_to_the_request_and_to_nothing_else():
+    """Another setting, seed or image is another draw; another caption of the image is not."""
+    draws = [
+        drawn(Drawing()),
+        drawn(Drawing(setting=1)),
+        drawn(Drawing(), seed=1),
+        drawn(Drawing(), image_id="another"),
+    ]
+    assert len(set(draws)) == 4
+    assert drawn(Drawing(), id="another") == drawn(Drawing()) == draws[0]
+
+
+def test_steps_are_applied_in_their_order():
+    """Each with its own draw."""
+    both = apply([Drawing(), Drawing(setting=1)], PARTNER, 0).caption
+    assert both == f"{drawn(Drawing())} {drawn(Drawing(setting=1)).split()[-1]}"
 
 
 def test_no_perturbations_are_nothing():

@@ -226,7 +226,8 @@ def test_two_colours_change_places(before, words, after):
 @pytest.mark.parametrize("caption", ["a red ball", "a red ball and a red box", "a ball"])
 def test_fewer_than_two_colours_are_refused(caption):
     """Nothing to exchange."""
-    sample = said(caption, *(("red", "color") for _ in caption.split("red")[1:2]))
+    slots = tuple(Slot(*found.span(), "color") for found in re.finditer("red", caption))
+    sample = Sample("s", "i", None, caption, slots=slots)
     with pytest.raises(RefusedSample, match="does not name two different colours"):
         apply([SwapColors()], sample, 0)
 
