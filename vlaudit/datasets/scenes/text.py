@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import NamedTuple
 
 from vlaudit.samples import Phrase, Slot
@@ -81,6 +81,7 @@ class Caption:
         return sum(len(piece.words) for piece in self._pieces())
 
 
+@cache
 def plain(text: str) -> Piece:
     """Return words that name nothing and are not asked for."""
     return Piece(tuple(Word(part) for part in text.split()))
