@@ -1,0 +1,311 @@
+"""How often the intervals miss, and how often the verdicts are wrong, by simulation.
+
+    python -m benchmarks.calibration [--reps N] [--seed S]
+
+Every line is a method on data of one kind whose truth is known: the error that the method may make, and the share of
+simulated data sets on which it made one, with the binomial interval (95%, exact) of that share. Methods marked "not
+used" are what one would do naively; they are here to show why vlaudit does not. Everything else asks the statistics as
+an audit does, through a table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+from scipy import stats
+
+from vlaudit.findings import Criterion, decide
+from vlaudit.seeds import generator
+from vlaudit.statistics import (
+    BestOf,
+    Estimate,
+    LargestGap,
+    LargestSpread,
+    Mean,
+    NoEstimate,
+    Proportion,
+    Statistic,
+    share,
+)
+from vlaudit.tables import Table
+
+ALPHA = 0.05
+NOT_USED = "not used: "
+COLORS = ("red", "blue", "green", "black")
+CRITERIA = 17
+
+Errors = Mapping[str, bool]
+"""Methods to whether they erred on one simulated data set."""
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Data of one kind: `run` draws a set and asks each method of `may_err`; `cost` divides the repetitions."""
+
+    data: str
+    may_err: Mapping[str, float]
+    run: Callable[[np.random.Generator, int], Errors]
+    cost: int = 1
+
+
+def main() -> None:
+    """Run every experiment and print its lines as soon as they are known."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.calibration", description=(__doc__ or "").partition("\n")[0]
+    )
+    parser.add_argument(
+        "--reps", type=int, default=2000, help="simulated data sets for each line (2000; dear ones fewer)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="(0)")
+    options = parser.parse_args()
+    if options.reps < 1:
+        parser.error(f"argument --reps: must be at least 1, got {options.reps}")
+    start = time.perf_counter()
+    print(f"{'method':<38} {'data':<58} {'may err':>8} {'errs':>7}  {'95% of the share':<16} {'of':>5}")
+    for experiment in EXPERIMENTS:
+        for line in lines(experiment, max(1, options.reps // experiment.cost), options.seed):
+            print(line, flush=True)
+    print(f"{options.reps} repetitions, seed {options.seed}, {time.perf_counter() - start:.0f} s")
+
+
+def lines(experiment: Experiment, repetitions: int, seed: int) -> Sequence[str]:
+    """Return one line for each method of an experiment."""
+    errors: Counter[str] = Counter()
+    for repetition in range(repetitions):
+        rng = generator(seed, experiment.data, repetition)
+        errors.update(method for method, erred in experiment.run(rng, repetition).items() if erred)
+    return [
+        line(method, experiment.data, nominal, errors[method], repetitions)
+        for method, nominal in experiment.may_err.items()
+    ]
+
+
+def line(method: str, data: str, nominal: float, errors: int, repetitions: int) -> str:
+    """Return one line; a share that is too large to be chance is marked."""
+    found = stats.binomtest(errors, repetitions).proportion_ci(0.95, method="exact")
+    mark = " too often" if found.low > nominal else ""
+    between = f"{found.low:.2%}-{found.high:.2%}"
+    return f"{method:<38} {data:<58} {nominal:>8.2%} {errors / repetitions:>7.2%}  {between:<16} {repetitions:>5}{mark}"
+
+
+def table(image: Int[np.ndarray, "rows"], **columns: Sequence[object] | np.ndarray) -> Table:
+    """Return the table of simulated rows."""
+    listed = {name: np.asarray(values).tolist() for name, values in columns.items()}
+    rows = zip(image.tolist(), *listed.values(), strict=True)
+    return Table.of(
+        [
+            {"unit_id": i, "image_id": which, **dict(zip(listed, row, strict=True))}
+            for i, (which, *row) in enumerate(rows)
+        ]
+    )
+
+
+def asked(statistic: Statistic, made: Table, seed: int, alpha: float = ALPHA) -> Estimate:
+    """Return the estimate; simulated data always allow one."""
+    found = statistic(made, alpha=alpha, seed=seed)
+    if isinstance(found, NoEstimate):
+        raise TypeError(found.reason)
+    return found
+
+
+def misses(statistic: Statistic, made: Table, truth: float, seed: int, alpha: float = ALPHA) -> bool:
+    """Return whether the interval leaves the truth out."""
+    found = asked(statistic, made, seed, alpha)
+    return not found.low <= truth <= found.high
+
+
+def proportion(images: int, each: int, truth: float, tie: float) -> Callable[[np.random.Generator, int], Errors]:
+    """Draw yes or no, `each` units an image; `tie` goes from 0 (units independent) to 1 (they agree)."""
+
+    def run(rng: np.random.Generator, seed: int) -> Errors:
+        size = (1 - tie) / tie if tie else 1e9
+        chance = rng.beta(truth * size, (1 - truth) * size, images)
+        right = rng.random((images, each)) < chance[:, None]
+        made = table(np.repeat(np.arange(images), each), right=right.ravel())
+        return {("exact" if each == 1 else "betting"): misses(Proportion("right"), made, truth, seed)}
+
+    return run
+
+
+def probabilities(
+    images: int, a: float, b: float, alpha: float = ALPHA
+) -> Callable[[np.random.Generator, int], Errors]:
+    """Draw five probabilities an image, beta around the image's own level."""
+
+    def run(rng: np.random.Generator, seed: int) -> Errors:
+        level = np.repeat(rng.beta(a, b, images), 5)
+        p = rng.beta(10 * level + 1e-9, 10 * (1 - level) + 1e-9)
+        made = table(np.repeat(np.arange(images), 5), p=p)
+        return {"betting": misses(Mean("p"), made, a / (a + b), seed, alpha)}
+
+    return run
+
+
+def paired(rng: np.random.Generator, seed: int) -> Errors:
+    """Draw the same units under two conditions: half of those that can lose 0.2 do."""
+    shown = rng.beta(6, 2, 100)
+    covered = np.where(shown >= 0.2, shown - rng.choice([0.0, 0.2], 100), shown)
+    truth = 0.1 * stats.beta.sf(0.2, 6, 2)
+    made = table(np.arange(100), shown=shown, covered=covered)
+    return {"betting": misses(Mean("shown", minus="covered"), made, truth, seed)}
+
+
+def unbounded(images: int, each: int, law: str) -> Callable[[np.random.Generator, int], Errors]:
+    """Draw unbounded numbers whose image explains most of their spread."""
+
+    def run(rng: np.random.Generator, seed: int) -> Errors:
+        level = rng.normal(size=images) if law == "normal" else rng.lognormal(-0.5, 1, images)
+        x = (level[:, None] + (rng.normal(0, 0.5, (images, each)) if each > 1 else 0)).ravel()
+        truth, image = (0.0 if law == "normal" else 1.0), np.repeat(np.arange(images), each)
+        found = {"bootstrap": misses(Mean("x", bounds=None), table(image, x=x), truth, seed)}
+        if each > 1:
+            found[NOT_USED + "bootstrap of rows"] = misses(
+                Mean("x", bounds=None), table(np.arange(len(x)), x=x), truth, seed
+            )
+        elif law == "normal":
+            low, high = stats.bootstrap(
+                (x,), np.mean, method="percentile", n_resamples=2000, rng=rng
+            ).confidence_interval
+            found[NOT_USED + "percentiles as they are"] = not low <= truth <= high
+        return found
+
+    return run
+
+
+def constant(rng: np.random.Generator, seed: int) -> Errors:
+    """Draw twenty images of a model that is right in 97% of cases: mostly all of them are right."""
+    right = (rng.random(20) < 0.97).astype(float)
+    low, high = right.mean(), right.mean()
+    if np.ptp(right):
+        low, high = stats.bootstrap(
+            (right,), np.mean, method="percentile", n_resamples=2000, rng=rng
+        ).confidence_interval
+    return {
+        "betting": misses(Mean("right"), table(np.arange(20), right=right), 0.97, seed),
+        NOT_USED + "percentiles as they are": not low <= 0.97 <= high,
+    }
+
+
+def heads(images: int, count: int, kind: str) -> Callable[[np.random.Generator, int], Errors]:
+    """Draw heads that all do nothing: each has mean one half, so the best has, too."""
+
+    def run(rng: np.random.Generator, seed: int) -> Errors:
+        values = rng.random((images, count))
+        if kind == "bootstrap":
+            values = rng.normal(0.5, 1, (images, count))
+        made = table(np.arange(images), x=values)
+        found = asked(BestOf("x", bounds=None if kind == "bootstrap" else (0.0, 1.0)), made, seed)
+        erred = {f"{kind}, lower bound": found.low > 0.5, f"{kind}, upper bound": found.high < 0.5}
+        if kind == "betting":
+            best = values[:, values.mean(0).argmax()]
+            erred |= {NOT_USED + f"{k} folds, pooled": beyond(pooled(values, k)) for k in (5, 10)}
+            erred[NOT_USED + "naive maximum"] = beyond(best)
+        return erred
+
+    return run
+
+
+def pooled(values: Float[np.ndarray, "images heads"], folds: int) -> Float[np.ndarray, "images"]:
+    """Return each image's value at the head that is best on the other folds."""
+    fold, kept = np.arange(len(values)) % folds, np.empty(len(values))
+    for k in range(folds):
+        kept[fold == k] = values[fold == k, values[fold != k].mean(0).argmax()]
+    return kept
+
+
+def beyond(values: Float[np.ndarray, "images"]) -> bool:
+    """Return whether a one-sided t-test finds the mean above one half."""
+    return bool(stats.ttest_1samp(values, 0.5, alternative="greater").pvalue < ALPHA / 2)
+
+
+def heads_errors(kind: str, *, naive: bool) -> Mapping[str, float]:
+    """Return what each bound may err: half of alpha."""
+    names = [f"{kind}, lower bound", f"{kind}, upper bound"]
+    names += [NOT_USED + name for name in ("5 folds, pooled", "10 folds, pooled", "naive maximum")] if naive else []
+    return dict.fromkeys(names, ALPHA / 2)
+
+
+def colors(rng: np.random.Generator, seed: int) -> Errors:
+    """Draw four colours, two questions an image; one answer in five is a guess, and guesses favour red by little."""
+    truth = rng.choice(COLORS, 160)
+    guess = rng.choice(COLORS, 160, p=[0.4, 0.2, 0.2, 0.2])
+    told = np.where(rng.random(160) < 0.2, guess, truth)
+    made = table(np.repeat(np.arange(80), 2), truth=truth, told=told)
+    return {"betting, shared": misses(LargestGap("truth", "told", COLORS), made, 0.2 * (0.4 - 0.25), seed)}
+
+
+def positions(rng: np.random.Generator, seed: int) -> Errors:
+    """Draw three positions; the model is right equally often, but worse at the border."""
+    where = np.arange(150) % 3
+    right = rng.random(150) < np.array([0.9, 0.9, 0.8])[where]
+    made = table(np.arange(150), right=right, bin=np.array(["left", "middle", "border"])[where])
+    return {"exact, shared": misses(LargestSpread("right", by="bin"), made, 0.1, seed)}
+
+
+def suite(rng: np.random.Generator, seed: int) -> Errors:
+    """Draw many criteria on the same 60 images, each exactly on its bound: the hardest healthy checkpoint."""
+    level = rng.random(60)
+    outcomes = set()
+    for i in range(CRITERIA):
+        right = rng.random((60, 2)) < np.clip(0.8 + 0.4 * (level[:, None] - 0.5), 0, 1)
+        made = table(np.repeat(np.arange(60), 2), right=right.ravel())
+        alpha = share(ALPHA, CRITERIA)
+        found = asked(Proportion("right"), made, seed + i, alpha)
+        outcomes.add(decide(found, Criterion(f"criterion {i}", "the truth", alpha, at_least=0.8)).outcome)
+    return {"any criterion judged failed": "fail" in outcomes, "any criterion passed by luck": "pass" in outcomes}
+
+
+EXPERIMENTS = (
+    Experiment("100 images, one yes or no each, truth 0.9", {"exact": ALPHA}, proportion(100, 1, 0.9, 0.2)),
+    Experiment("40 images x 5 yes or no, correlated, truth 0.8", {"betting": ALPHA}, proportion(40, 5, 0.8, 0.5)),
+    Experiment("40 images x 5 probabilities, correlated, mean 0.25", {"betting": ALPHA}, probabilities(40, 2, 6)),
+    Experiment("200 images x 5 probabilities, mean 0.97", {"betting": ALPHA}, probabilities(200, 9.7, 0.3), cost=2),
+    Experiment("40 images, mean 0.25, alpha 0.0025", {"betting": 0.0025}, probabilities(40, 2, 6, 0.0025)),
+    Experiment("100 images, two conditions, difference 0.1", {"betting": ALPHA}, paired),
+    Experiment("20 images, truth 0.97", {"betting": ALPHA, NOT_USED + "percentiles as they are": ALPHA}, constant),
+    Experiment(
+        "40 images x 5 normal, correlated",
+        {"bootstrap": ALPHA, NOT_USED + "bootstrap of rows": ALPHA},
+        unbounded(40, 5, "normal"),
+    ),
+    *(
+        Experiment(
+            f"{images} images, normal",
+            {"bootstrap": ALPHA, NOT_USED + "percentiles as they are": ALPHA},
+            unbounded(images, 1, "normal"),
+        )
+        for images in (10, 40)
+    ),
+    *(
+        Experiment(f"{images} images, lognormal (skewed)", {"bootstrap": ALPHA}, unbounded(images, 1, "lognormal"))
+        for images in (40, 200)
+    ),
+    Experiment(
+        "100 images, 144 heads of noise", heads_errors("betting", naive=True), heads(100, 144, "betting"), cost=4
+    ),
+    Experiment("40 images, 3 heads of noise", heads_errors("betting", naive=True), heads(40, 3, "betting")),
+    Experiment(
+        "100 images, 144 unbounded heads of noise",
+        heads_errors("bootstrap", naive=False),
+        heads(100, 144, "bootstrap"),
+        4,
+    ),
+    Experiment("80 images x 2 colours, largest gap 0.03", {"betting, shared": ALPHA}, colors),
+    Experiment("150 images, 3 positions, spread 0.1", {"exact, shared": ALPHA}, positions),
+    Experiment(
+        f"{CRITERIA} criteria, each exactly on its bound",
+        {"any criterion judged failed": ALPHA, "any criterion passed by luck": ALPHA},
+        suite,
+        cost=4,
+    ),
+)
+
+
+if __name__ == "__main__":
+    main()
