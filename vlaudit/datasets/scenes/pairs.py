@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vlaudit.datasets.scenes import words
 from vlaudit.datasets.scenes.captions import JOINERS, MAX_WORDS
-from vlaudit.datasets.scenes.world import Scene
+from vlaudit.datasets.scenes.world import Scene, other_side
 from vlaudit.samples import Sample, Slot, Span
 
 LONGEST = MAX_WORDS + 5
@@ -32,7 +32,12 @@ def _fits(sample: Sample, hint: str) -> bool:
 
 
 def foils(scene: Scene, sample: Sample, slot: Slot) -> tuple[str, ...]:
-    """Return the answers of the slot's kind that make the caption false: absent from the scene and from the caption."""
+    """Return the answers of the slot's kind that make the caption false: absent from the scene and from the caption.
+
+    Of a side, this is the other one: it may stand in the caption already, of something else.
+    """
+    if slot.kind.endswith("side"):
+        return (other_side(sample.text(slot)),)
     shown = {*scene.kinds(), *sample.caption.split()}
     if slot.kind == "color":
         shown |= {thing.color for thing in scene.things}
