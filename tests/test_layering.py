@@ -13,7 +13,7 @@ LAYERS = (
     ("samples", "traces", "tables"),
     SIBLINGS,
     ("findings",),
-    ("thresholds",),
+    ("thresholds", "designs"),
     ("execution",),
     ("reporting",),
     ("plugin",),

@@ -2,6 +2,7 @@
 
 from vlaudit.measures.base import Measure, Reduction, Unit, flat
 from vlaudit.measures.clusters import ModalityClusters
+from vlaudit.measures.factorial import TwoByTwo
 from vlaudit.measures.links import PhraseRegionAttention
 from vlaudit.measures.matching import MatchProbability
 from vlaudit.measures.shift import TextShift
@@ -15,6 +16,7 @@ __all__ = [
     "Reduction",
     "SideProbability",
     "TextShift",
+    "TwoByTwo",
     "Unit",
     "WordProbability",
     "flat",

@@ -59,10 +59,6 @@ class ModalityClusters:
     def _name(self) -> str:
         return "nmi" if self.image == "each" else "drift"
 
-    def readings(self, unit: Unit) -> frozenset[Hidden]:
-        """Return what the one condition of a unit must read."""
-        return frozenset({Hidden("text"), Hidden("image")})
-
     def reduce(self, batch: Sequence[Reduction]) -> Sequence[Numbers]:
         """Return the four curves of each trace, as many at once as memory allows; nothing where there are none."""
         tokens = [self._tokens(reduction) for reduction in batch]

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from vlaudit.errors import RefusedSample
@@ -32,7 +32,8 @@ _TRIED = 512  # shifts that are drawn; a target that fits nowhere among them cou
 class PhraseRegionAttention:
     """Attention mass between a phrase and its regions in every head, and the same for a random partner.
 
-    Columns, each (layers, heads): `linked` and `random`.
+    Columns, each (layers, heads): `DIRECTION.linked`, `DIRECTION.random`, and `DIRECTION.excess`, the first minus the
+    second.
 
     "text_image": how much of the attention of the phrase's tokens falls on its regions (mean over tokens). The random
     partner is a place of equal area off the regions: for models that see patches the same boxes shifted off them, for
@@ -58,7 +59,10 @@ class PhraseRegionAttention:
     def reduce(self, batch: Sequence[Reduction]) -> Sequence[Numbers]:
         """Return the masses of each trace, (layers, heads); one transfer a batch."""
         found = torch.stack([self._masses(reduction) for reduction in batch]).float().cpu()
-        return [{"linked": linked.tolist(), "random": random.tolist()} for linked, random in found]
+        return [
+            {"linked": linked.tolist(), "random": random.tolist(), "excess": (linked - random).tolist()}
+            for linked, random in found
+        ]
 
     def row(self, unit: Unit, conditions: Mapping[str, Numbers]) -> Numbers:
         """Return the masses of the one condition; `RefusedSample` where this model has nothing to compare."""
@@ -66,7 +70,7 @@ class PhraseRegionAttention:
         for name, reason in _MISSING.items():
             if np.isnan(numbers[name]).any():
                 raise RefusedSample(unit.sample.id, reason)
-        return numbers
+        return {f"{self.direction}.{name}": array for name, array in numbers.items()}
 
     def _masses(self, reduction: Reduction) -> Float[Tensor, "2 layers heads"]:
         attention = reduction.trace[self.reading]
@@ -143,8 +147,22 @@ def shifted(unit: Unit, seed: int) -> list[tuple[Box, ...]]:
     draws = generator(seed, "shifted", unit.id).random((_TRIED, 2))
     across = -left + draws[:, 0] * max(image.width - (right - left), 0)
     down = -top + draws[:, 1] * max(image.height - (bottom - top), 0)
-    places = (tuple(box.shifted(x, y) for box in boxes) for x, y in zip(across.tolist(), down.tolist(), strict=True))
-    return [place for place in places if _clear(place, boxes)][:_PLACES]
+    shifts = np.stack([across, down], axis=1)[_free(np.array(boxes), across, down)][:_PLACES]
+    return [tuple(box.shifted(x, y) for box in boxes) for x, y in shifts.tolist()]
+
+
+def _free(
+    boxes: Float[np.ndarray, "boxes 4"], across: Float[np.ndarray, "shifts"], down: Float[np.ndarray, "shifts"]
+) -> Bool[np.ndarray, "shifts"]:
+    """Return which shifts put no copy of a box onto any of the boxes."""
+
+    def meet(low: int, high: int, by: Float[np.ndarray, "shifts"]) -> Bool[np.ndarray, "shifts boxes boxes"]:
+        copies, kept, moved = boxes[None, :, None], boxes[None, None, :], by[:, None, None]
+        found: np.ndarray = (copies[..., low] + moved < kept[..., high]) & (kept[..., low] < copies[..., high] + moved)
+        return found
+
+    free: np.ndarray = ~(meet(0, 2, across) & meet(1, 3, down)).any(axis=(1, 2))
+    return free
 
 
 def apart(sample: Sample, boxes: Sequence[Box]) -> list[Box]:

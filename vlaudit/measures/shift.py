@@ -28,10 +28,6 @@ class TextShift:
     not whether one reads the other, and stays high in models that fuse by reading finished image states.
     """
 
-    def reading(self, unit: Unit) -> Hidden:
-        """Return what a condition of the unit must read."""
-        return Hidden("text")
-
     def reduce(self, batch: Sequence[Reduction]) -> Sequence[Numbers]:
         """Return the states, apart for text and for special positions: the difference waits for the other condition."""
         return [self._states(reduction) for reduction in batch]

@@ -10,17 +10,20 @@ import torch
 
 from vlaudit.errors import DataError
 from vlaudit.measures.base import Numbers, Reduction, Unit, flat
-from vlaudit.measures.slots import hidden_row, said
-from vlaudit.samples import SIDES
+from vlaudit.measures.slots import hidden_row, said, slot_of
+from vlaudit.samples import SIDES, Sample, Slot
 from vlaudit.traces import Words
+
+Answers = Callable[[Sample, Slot], tuple[str, ...]]
+"""Gives the words that could stand in a slot."""
 
 
 @dataclass(frozen=True)
 class WordProbability:
-    """Probability of the true word at the unit's hidden slot, and the answer: the most probable word of the set.
+    """Probability of the true word at the hidden slot, and the answer: the most probable word of the set.
 
-    `words` is the set, or says it for a unit; `truth` names the true word of a condition (default: what the caption
-    says there); `clean` is the condition that answers are compared with.
+    `words` is the set, or gives it for a sample and a slot; `truth` names the true word of a condition (default: what
+    the caption says there); `clean` is the condition that answers are compared with.
 
     Columns of a condition: `p` (probability over the model's scope: the vocabulary, or the set for models that can only
     choose), `answer`, `truth`, `correct`. Of a unit: `CONDITION.same`, whether the answer is that of `clean`.
@@ -29,17 +32,17 @@ class WordProbability:
     example each; `p` moves with how sure a model is of anything, so accuracy is judged beside it.
     """
 
-    words: tuple[str, ...] | Callable[[Unit], tuple[str, ...]]
+    words: tuple[str, ...] | Answers
     truth: Callable[[Reduction], str] = said
     clean: str = "shown"
 
-    def reading(self, unit: Unit) -> Words:
-        """Return what a condition of the unit must read."""
-        return Words(self.words if isinstance(self.words, tuple) else self.words(unit))
+    def reading(self, sample: Sample, slot: Slot) -> Words:
+        """Return what must be read to ask for this slot."""
+        return Words(self.words if isinstance(self.words, tuple) else self.words(sample, slot))
 
     def reduce(self, batch: Sequence[Reduction]) -> Sequence[Numbers]:
         """Return `p`, `answer`, `truth` and `correct` of each trace, and the probability of every word."""
-        readings = [self.reading(reduction.unit) for reduction in batch]
+        readings = [self.reading(reduction.sample, slot_of(reduction)) for reduction in batch]
         asked = zip(batch, readings, strict=True)
         rows = [reduction.trace[reading][hidden_row(reduction)] for reduction, reading in asked]
         together = torch.cat(rows).double().exp().cpu()  # one transfer a batch
@@ -80,9 +83,18 @@ class WordProbability:
         return {**flat(conditions), **same}
 
 
+def side_shown(reduction: Reduction) -> str:
+    """Return what the caption says; in the condition `mirrored`, where the image is flipped, the other side."""
+    word = said(reduction)
+    return SIDES[1 - SIDES.index(word)] if reduction.condition == "mirrored" else word
+
+
 @dataclass(frozen=True)
 class SideProbability(WordProbability):
     """Which side a model says, for an image and its mirror image: conditions `original` and `mirrored`.
+
+    The mirror image has the other side for its truth. A condition may ask for another word than a side, to see whether
+    the model can read the picture at all.
 
     Columns beside those of `WordProbability`: `CONDITION.p_left` and `p_right`; `accuracy`, the share of the two images
     whose side is right; `flips`, whether the answer changes with the image; `left`, the share of the two that is said
@@ -92,11 +104,12 @@ class SideProbability(WordProbability):
     here the answer is the argmax of the two words, over many pairs.
     """
 
-    words: tuple[str, ...] | Callable[[Unit], tuple[str, ...]] = SIDES
+    words: tuple[str, ...] | Answers = SIDES
+    truth: Callable[[Reduction], str] = side_shown
     clean: str = "original"
 
     def _each(self, words: tuple[str, ...], probabilities: list[float]) -> dict[str, float]:
-        return {f"p_{word}": probability for word, probability in zip(words, probabilities, strict=True)}
+        return {f"p_{word}": probabilities[words.index(word)] for word in SIDES if word in words}
 
     def row(self, unit: Unit, conditions: Mapping[str, Numbers]) -> Numbers:
         """Return the columns of both images and of their pair."""

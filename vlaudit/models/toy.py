@@ -33,6 +33,8 @@ from vlaudit.traces import (
 
 LAYERS, HEADS, WIDTH = 4, 4, 16
 _SURE = 0.9
+_APART = 2.0 * (-1.0) ** torch.arange(WIDTH)
+"""Where image states start out, and text states opposite; its mean is 0, so that layer normalisation keeps it."""
 _MODALITIES: tuple[Modality, ...] = ("text", "image")
 
 _CAPABILITIES = Capabilities(
@@ -127,10 +129,10 @@ class _Toy:
                 "[CLS]",
                 *(sample.text(span) if span in _open_words(sample) else "[MASK]" for span in _all(sample)),
             ]
-            offset = torch.full((WIDTH,), -2.0)
+            offset = -_APART
         else:
             own = ["[GLOBAL]", *(region.label for region in sample.regions)]
-            offset = torch.full((WIDTH,), 2.0)
+            offset = _APART
         mixed = self.mixing(stage)
         return torch.stack([_vector(word) for word in own]) + (1 - mixed) * offset + mixed * met
 
@@ -161,14 +163,14 @@ class GroundedToy(_Toy):
         return _SURE * right / right.sum() + (1 - _SURE) * (1 - right) / (1 - right).sum()
 
     def log_odds(self, sample: Sample) -> float:
-        """Return 4 where every checkable word is true, -4 where one is not or nothing is visible."""
+        """Return 4 where every checkable word is true; -4 where nothing is, and a little less for every false word."""
         checks = [
             sample.text(slot) in {word for region_id in slot.region_ids for word in _seen(sample.region(region_id))}
             for slot in sample.slots
             if not any(slot.start < hidden.end and hidden.start < slot.end for hidden in sample.hidden_phrases)
         ]
         if checks:
-            return 4.0 if all(checks) else -4.0
+            return 4.0 if all(checks) else -4.0 - checks.count(False) / len(checks)
         said = {sample.text(span) for span in _open_words(sample)}
         shown = {word for region in sample.regions for word in _seen(region)}
         return 4.0 if said & shown else -4.0
@@ -211,8 +213,8 @@ class BlindToy(_Toy):
         return probabilities
 
     def log_odds(self, sample: Sample) -> float:
-        """Draw the odds from the caption's open words."""
-        return float(generator(1, *(sample.text(span) for span in _open_words(sample))).normal())
+        """Say yes to everything, more or less surely by the caption's open words."""
+        return 2 + float(generator(1, *(sample.text(span) for span in _open_words(sample))).uniform())
 
     def image_bag(self, sample: Sample) -> Float[Tensor, "width"]:
         """Show the same whatever there is."""
