@@ -55,12 +55,14 @@ class Judge:
         return self._run.units(self.family, self.design)
 
     def __call__(self, criterion_id: str, statistic: Statistic, *, competence: Statistic | None = None) -> None:
-        """Judge a criterion by a statistic of the table.
+        """Judge a criterion by a statistic of the table; it does not apply where the design does not fit the model.
 
         Where `competence`, the same model on the plain condition, lies below the finding's threshold, the criterion is
         not applicable: a model that cannot read the stimuli says nothing about the finding. A gate on drawn data draws
         more where the first look does not decide; every look has an equal part of the criterion's error.
         """
+        if reason := self.design.unfit(self.model.capabilities):
+            self.skip(criterion_id, reason)
         criterion = self._criterion(criterion_id)
         share = replace(criterion, alpha=criterion.alpha / self._run.looks)
         for look in range(self._run.looks):
