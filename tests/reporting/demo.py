@@ -35,11 +35,12 @@ from vlaudit.reporting.exhibits import (
     Telling,
     render_exhibits,
 )
+from vlaudit.reporting.html import finish, render_sections
 from vlaudit.samples import COLORS
 from vlaudit.statistics.base import Estimate, NoEstimate
 from vlaudit.tables import Table
 
-COUNT = 120
+COUNT = 60
 ALPHA = 0.05
 
 
@@ -279,37 +280,15 @@ def exhibits(findings=FINDINGS):
 
 
 CONFTEST = """
-import sys
 from pathlib import Path
-
-import pytest
-
-sys.path.insert(0, {here!r})
-import demo
-from vlaudit.reporting.html import finish, render_sections, report_title
-
-TARGET = Path({target!r})
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_configure(config):
-    config.option.htmlpath = str(TARGET.with_name(".demo.part.html"))
-    config.option.self_contained_html = True
 
 
 def pytest_html_report_title(report):
-    report.title = report_title(["albef"])
+    report.title = "albef · vlaudit"
 
 
 def pytest_html_results_summary(prefix, summary, postfix, session):
-    prefix.append(render_sections(demo.document(), demo.exhibits()))
-
-
-@pytest.hookimpl(wrapper=True, trylast=True)
-def pytest_sessionfinish(session):
-    result = yield
-    finish(TARGET.with_name(".demo.part.html"), TARGET)
-    return result
+    prefix.append(Path(__file__).with_name("sections.html").read_text(encoding="utf-8"))
 """
 
 TESTS = """
@@ -331,24 +310,29 @@ def test_inconclusive():
 """
 
 
-def write(folder):
-    """Write the report by a run of pytest-html, as a user's run would; return its path."""
-    folder = Path(folder).resolve()
-    run = folder / "run"
-    run.mkdir(parents=True, exist_ok=True)
-    target = folder / "demo.html"
-    (run / "conftest.py").write_text(CONFTEST.format(here=str(Path(__file__).parent), target=str(target)))
-    (run / "test_demo.py").write_text(TESTS)
+def run_pytest_html(folder, sections):
+    """Run a few tests with pytest-html in `folder`, our sections in its summary; return the page as it wrote it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "sections.html").write_text(sections, encoding="utf-8")
+    (folder / "conftest.py").write_text(CONFTEST, encoding="utf-8")
+    (folder / "test_demo.py").write_text(TESTS, encoding="utf-8")
+    page = folder / "page.html"
+    options = ["-q", "-p", "no:cacheprovider", "--rootdir", str(folder), f"--html={page}", "--self-contained-html"]
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(run), str(run)],
-        capture_output=True,
-        text=True,
-        check=False,
+        [sys.executable, "-m", "pytest", *options, str(folder)], capture_output=True, text=True, check=False
     )
-    shutil.rmtree(run)
-    assert target.is_file(), done.stdout + done.stderr
+    assert page.is_file(), done.stdout + done.stderr
+    return page
+
+
+def write(folder):
+    """Write the whole report, as a user's run would; return its path."""
+    folder = Path(folder).resolve()
+    page = run_pytest_html(folder / "run", render_sections(document(), exhibits()))
+    finish(page, folder / "demo.html")
+    shutil.rmtree(folder / "run")
     document().to_json(folder / "demo.json")
-    return target
+    return folder / "demo.html"
 
 
 if __name__ == "__main__":

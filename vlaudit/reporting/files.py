@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from vlaudit.errors import UsageError
@@ -21,7 +22,8 @@ def write_whole(path: Path, text: str) -> None:
     except OSError as error:
         raise UsageError(f"the report {path} cannot be written: {error.strerror or error}") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # moved, or never written
+            temporary.unlink()
 
 
 def check_writable(path: Path) -> None:

@@ -27,6 +27,7 @@ from vlaudit.reporting.templating import fill, resource
 
 _BEGIN, _END = "<!-- vlaudit begins -->", "<!-- vlaudit ends -->"
 """Text from data cannot hold these: it is escaped."""
+_CHANGES = {'<h1 id="title">': "<h2>", "</h1>": "</h2>", ' onclick="location.reload()"': ""}
 _TEST_ID = re.compile(r'(<td class="col-testId">)(.*)(</td>)', re.DOTALL)
 
 
@@ -85,8 +86,7 @@ def finish(path: str | Path, to: str | Path | None = None) -> None:
     style = _part(page, r"<style[^>]*>(.*?)</style>", "style")
     body = _part(page, r"<body[^>]*>(.*)</body>", "body")
     ours = _part(body, f"{_BEGIN}(.*){_END}", "section of vlaudit")
-    theirs = body.replace(f"{_BEGIN}{ours}{_END}", "").replace('<h1 id="title">', "<h2>").replace("</h1>", "</h2>")
-    appendix = re.sub(r'(?<=data-jsonblob=")[^"]*', lambda found: _safe_ids(found.group()), theirs)
+    appendix = _appendix(body.replace(f"{_BEGIN}{ours}{_END}", ""))
     keyboard = resource("appendix.js")
     finished = fill(
         "page.html",
@@ -108,6 +108,13 @@ def _part(page: str, pattern: str, what: str) -> str:
     if found is None:
         raise VlauditError(f"pytest-html wrote a page without a {what}; it stays as pytest-html wrote it")
     return found.group(1)
+
+
+def _appendix(theirs: str) -> str:
+    """Return pytest-html's body as a part of our page: a lesser heading, no handler in an attribute, safe ids."""
+    for old, new in _CHANGES.items():
+        theirs = theirs.replace(old, new)
+    return re.sub(r'(?<=data-jsonblob=")[^"]*', lambda found: _safe_ids(found.group()), theirs)
 
 
 def _safe_ids(blob: str) -> str:

@@ -107,7 +107,7 @@ def sentence(
     if counts.get("pass") == total:
         return f"{held}: {'the one criterion' if total == 1 else f'all {total} criteria'} passed."
     decided = "" if not counts.get("inconclusive") else " as far as it could be decided"
-    return f"{held}{decided}: {of}, {_listed(counts, OUTCOMES[::-1])}."
+    return f"{held}{decided}: {of}, {_listed(counts, OUTCOMES[::-1])}{', as known' if known else ''}."
 
 
 def _listed(counts: Mapping[Outcome, int], order: Sequence[Outcome]) -> str:

@@ -1,0 +1,271 @@
+"""The page: whole, self-contained, ours first, nothing from data as markup, and nothing of it lost on the way."""
+
+import base64
+import hashlib
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from vlaudit.errors import VlauditError
+from vlaudit.reporting.document import RunDocument
+from vlaudit.reporting.html import finish, overall, render_sections, report_title
+
+HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'"
+VOID = {"meta", "img", "br", "input", "source", "link"}
+
+
+class Page(HTMLParser):
+    """Elements with their ancestors, and the text of each script and style."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.elements, self.path, self.raw, self.text = [], [], {"script": [], "style": []}, ""
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs), tuple(self.path)))
+        if tag not in VOID:
+            self.path.append(tag)
+        if tag in self.raw:
+            self.raw[tag].append("")
+
+    def handle_startendtag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs), tuple(self.path)))
+
+    def handle_endtag(self, tag):
+        if tag not in VOID:
+            while self.path and self.path.pop() != tag:
+                pass
+
+    def handle_data(self, data):
+        if self.path and self.path[-1] in self.raw:
+            self.raw[self.path[-1]][-1] += data
+        else:
+            self.text += data
+
+    def all(self, tag):
+        return [attrs for name, attrs, _ in self.elements if name == tag]
+
+
+@pytest.fixture(scope="module")
+def written(demo, tmp_path_factory):
+    """What pytest-html wrote, with our sections in it."""
+    sections = render_sections(demo.document(), demo.exhibits())
+    return demo.run_pytest_html(tmp_path_factory.mktemp("run"), sections).read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def page_file(written, tmp_path):
+    path = tmp_path / "part.html"
+    path.write_text(written, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def page(page_file):
+    finish(page_file)
+    return Page(page_file.read_text(encoding="utf-8"))
+
+
+def test_the_page_has_a_language_a_viewport_and_one_title(page):
+    assert page.all("html") == [{"lang": "en"}]
+    assert {"name": "viewport", "content": "width=device-width, initial-scale=1"} in page.all("meta")
+    titles = [path for tag, _, path in page.elements if tag == "title" and "svg" not in path]
+    assert titles == [("html", "head")]
+    assert len(page.all("h1")) == len(page.all("main")) == 1
+
+
+def test_our_sections_come_first_and_pytests_table_is_an_appendix(page):
+    order = [attrs.get("id") for _, attrs, _ in page.elements]
+    assert order.index("criteria") < order.index("tests") < order.index("results-table")
+    [ancestors] = [path for _, attrs, path in page.elements if attrs.get("id") == "results-table"]
+    assert "details" in ancestors
+    assert "main" not in ancestors
+
+
+def test_every_id_is_there_once(page):
+    named = [attrs["id"] for _, attrs, _ in page.elements if "id" in attrs]
+    assert len(named) == len(set(named))
+    targets = {attrs["href"][1:] for _, attrs, _ in page.elements if attrs.get("href", "").startswith("#")}
+    assert targets <= set(named)
+
+
+def test_the_first_thing_that_a_keyboard_reaches_skips_to_the_verdicts(page):
+    reachable = [attrs for tag, attrs, _ in page.elements if tag in {"a", "button", "input", "summary"}]
+    assert reachable[0] == {"class": "skip", "href": "#criteria"}
+
+
+def test_nothing_is_fetched(page):
+    for tag, attrs, _ in page.elements:
+        assert tag not in {"link", "iframe", "object", "embed", "base"}
+        for name in ("src", "xlink:href", "data", "poster", "action"):
+            assert (attrs.get(name) or "#").startswith(("#", "data:")), (tag, attrs)
+    assert not [style for style in page.raw["style"] if "url(" in style or "@import" in style]
+
+
+def test_only_the_scripts_that_the_page_holds_may_run(page):
+    [policy] = [meta["content"] for meta in page.all("meta") if meta.get("http-equiv") == "Content-Security-Policy"]
+    hashes = {base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in page.raw["script"]}
+    assert set(re.findall(r"'sha256-([^']*)'", policy)) == hashes
+    assert "default-src 'none'" in policy
+    assert "http" not in policy
+
+
+def test_pytest_htmls_style_reaches_only_its_own_table(page):
+    """Its body has a minimum width; inside the appendix no body is to be found."""
+    ours, theirs = page.raw["style"]
+    assert "min-width: 800px" in theirs
+    assert theirs.strip().startswith(".appendix {")
+    assert theirs.count("{") == theirs.count("}")
+    assert "prefers-color-scheme: dark" in ours
+    assert "@media print" in ours
+
+
+def test_all_that_pytest_html_wrote_is_still_there(page, written):
+    before = Page(written)
+    assert len(page.raw["script"]) == len(before.raw["script"]) + 1
+    assert before.raw["script"][0] == page.raw["script"][0]
+    for tag in ("button", "input", "template", "table"):
+        assert _named(page, tag) == _named(before, tag) != [], tag
+
+
+def _named(page, tag):
+    return sorted(attrs.get("id") or attrs.get("data-test-result") or "" for attrs in page.all(tag))
+
+
+def test_no_attribute_of_the_page_is_a_script(page):
+    assert not [name for _, attrs, _ in page.elements for name in attrs if name.startswith("on")]
+
+
+def test_ids_of_tests_cannot_become_markup(page):
+    [blob] = [attrs["data-jsonblob"] for attrs in page.all("div") if "data-jsonblob" in attrs]
+    assert "alert(2)" in blob
+    assert '<td class=\\"col-testId\\">test_demo.py::test_passes[&lt;img src=x onerror=alert(2)&gt;]</td>' in blob
+
+
+def test_the_page_says_what_the_document_says(page, demo):
+    document = demo.document()
+    assert document.summary.sentence in page.text
+    for finding in document.findings:
+        for text in (finding.claim, finding.source, finding.failing, *finding.published.values()):
+            assert text in page.text
+        assert all(exhibit.title in page.text for exhibit in _exhibits(demo, finding.id))
+        for criterion in finding.criteria:
+            assert criterion.interval in page.text
+            assert criterion.why in page.text
+    for text in ("scenes: 400 drawn from seed 0", document.command, document.subject[0].fingerprint):
+        assert text in page.text
+
+
+def _exhibits(demo, name):
+    return next(finding.exhibits for finding, _ in demo.FINDINGS if finding.id == name)
+
+
+def test_a_verdict_is_a_sign_and_a_word_not_only_a_colour(page, demo):
+    for outcome in demo.document().summary.outcomes:
+        assert outcome in page.text
+        assert any(f"#i-{outcome.replace(' ', '-')}" == attrs.get("href") for attrs in page.all("use"))
+
+
+def test_every_picture_and_drawing_has_words(page):
+    ours = [(tag, attrs, path) for tag, attrs, path in page.elements if "main" in path]
+    pictures = [attrs for tag, attrs, _ in ours if tag == "img"]
+    assert len(pictures) == 2 * 5 + 2 * 4 + 5
+    assert all(attrs["alt"] for attrs in pictures)
+    for tag, attrs, path in ours:
+        labelled = "aria-label" in attrs or "aria-hidden" in attrs
+        assert tag != "svg" or labelled or path[-2:] == ("figure", "div"), "a drawing of matplotlib is labelled around"
+
+
+def test_a_whole_report_is_small(page_file):
+    """All exhibits of five findings, far below the 5 MB that a mail takes."""
+    finish(page_file)
+    assert 100_000 < page_file.stat().st_size < 1_000_000
+
+
+def hostile(value, key=""):
+    """The same document with hostile text wherever there is text."""
+    if isinstance(value, dict):
+        return {
+            (HOSTILE + k if key in {"published", "refused", "shown"} else k): hostile(v, k) for k, v in value.items()
+        }
+    if isinstance(value, (list, tuple)):
+        return [hostile(one, key) for one in value]
+    free = isinstance(value, str) and key not in {"outcome", "expect", "schema_version", "started"}
+    return HOSTILE + value if free else value
+
+
+def test_text_of_a_document_is_never_markup(demo):
+    document = RunDocument.model_validate(hostile(demo.document().model_dump(mode="json")))
+    page = Page(render_sections(document, {}))
+    assert page.text.count("alert(1)") > 100
+    assert not page.raw["script"]
+    assert not page.all("img")
+    assert not [name for _, attrs, _ in page.elements for name in attrs if name.startswith("on")]
+
+
+def test_the_finished_page_moves_to_its_place_at_once(page_file, tmp_path):
+    finish(page_file, tmp_path / "albef.html")
+    assert not page_file.exists()
+    assert "</html>" in (tmp_path / "albef.html").read_text(encoding="utf-8")
+
+
+def test_a_killed_finish_leaves_the_previous_report_whole(page_file, tmp_path, monkeypatch):
+    target = tmp_path / "albef.html"
+    target.write_text("previous")
+    monkeypatch.setattr("pathlib.Path.replace", _killed)
+    with pytest.raises(KeyboardInterrupt):
+        finish(page_file, target)
+    assert target.read_text() == "previous"
+
+
+def _killed(*_arguments):
+    raise KeyboardInterrupt
+
+
+def test_a_page_that_is_not_pytest_htmls_is_left_as_it_is(tmp_path):
+    path = tmp_path / "other.html"
+    path.write_text("<title>other</title>")
+    with pytest.raises(VlauditError, match="page without a style"):
+        finish(path)
+    assert path.read_text() == "<title>other</title>"
+
+
+def test_a_page_is_finished_once(page_file):
+    finish(page_file)
+    with pytest.raises(VlauditError, match="without a section of vlaudit"):
+        finish(page_file)
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "changes", "expected"),
+    [
+        (("pass", "pass"), {}, "pass"),
+        (("pass", "inconclusive"), {}, "inconclusive"),
+        (("pass", "inconclusive"), {"gate": True}, "fail"),
+        (("pass", "not applicable"), {}, "pass"),
+        (("pass", "fail", "error"), {}, "fail"),
+        ((), {}, "not applicable"),
+    ],
+)
+def test_the_sign_of_a_run_is_its_worst_criterion(demo, outcomes, changes, expected):
+    assert overall(_of(demo, outcomes, changes)) == expected
+
+
+def test_a_known_failure_does_not_fail_a_run(demo):
+    document = _of(demo, ("pass", "fail"), {}, known_failure="its mirror skew is known")
+    assert overall(document) == "pass"
+    assert "(known)" in render_sections(document, {})
+
+
+def _of(demo, outcomes, changes, **of_criteria):
+    document = demo.document(**changes)
+    finding, criterion = document.findings[0], document.findings[0].criteria[0]
+    criteria = tuple(criterion.model_copy(update={"outcome": outcome, **of_criteria}) for outcome in outcomes)
+    return document.model_copy(update={"findings": (finding.model_copy(update={"criteria": criteria}),)})
+
+
+def test_the_windows_title_names_the_models():
+    assert report_title(["albef", "uniter"]) == "albef, uniter · vlaudit"

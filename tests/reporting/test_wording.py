@@ -1,0 +1,45 @@
+"""The verdict in one sentence, and numbers as text."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vlaudit.reporting import wording
+
+CASES = {
+    "Holds: all 3 criteria passed.": ({"pass": 3}, {}),
+    "Holds: the one criterion passed.": ({"pass": 1}, {}),
+    "Holds: of 3 criteria, 2 passed, 1 not applicable.": ({"pass": 2, "not applicable": 1}, {}),
+    "Holds as far as it could be decided: of 3 criteria, 2 passed, 1 inconclusive.": (
+        {"pass": 2, "inconclusive": 1},
+        {},
+    ),
+    "Does not pass the gate: of 3 criteria, 1 inconclusive, 2 passed.": (
+        {"pass": 2, "inconclusive": 1},
+        {"gate": True},
+    ),
+    "Fails: of 4 criteria, 1 failed, 1 could not be computed, 2 passed.": ({"pass": 2, "fail": 1, "error": 1}, {}),
+    "Fails: the one criterion, 1 could not be computed.": ({"error": 1}, {}),
+    "Holds: of 3 criteria, 2 passed, 1 failed, as known.": ({"pass": 2, "fail": 1}, {"known": 1}),
+    "Reproduces the published findings: all 2 criteria passed.": ({"pass": 2}, {"expect": "published"}),
+    "Does not reproduce: of 2 criteria, 1 failed, 1 passed.": ({"pass": 1, "fail": 1}, {"expect": "published"}),
+    "Nothing was judged: no criterion applies to this model and these data.": ({"not applicable": 2}, {}),
+}
+
+
+@pytest.mark.parametrize("said", CASES)
+def test_a_run_is_one_sentence(said):
+    counts, settings = CASES[said]
+    assert wording.sentence(counts, **({"expect": "desirable", "gate": False} | settings)) == said
+
+
+@given(st.floats(-1e12, 1e12))
+def test_a_number_as_text_is_short_and_near(value):
+    text = wording.number(value)
+    assert len(text) <= 11
+    assert float(text) == pytest.approx(value, rel=1e-3, abs=6e-4)
+
+
+@given(st.floats(-1, 1).filter(bool))
+def test_what_is_not_nought_is_not_written_as_nought(value):
+    assert float(wording.number(value)) != 0
