@@ -33,7 +33,7 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(str(error)) from None
     if options is not None:
         config.stash[OPTIONS] = options
-        if not hasattr(config, "workerinput"):
+        if not hasattr(config, "workerinput"):  # a worker of pytest-xdist writes no report
             config.option.htmlpath = str(unfinished(options.html))
             config.option.self_contained_html = True
 

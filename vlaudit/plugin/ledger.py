@@ -73,7 +73,7 @@ class Ledger:
             self._counts[key] = Counts.model_validate(entry["counts"])
 
     @property
-    def judged_or_skipped(self) -> bool:
+    def filled(self) -> bool:
         """Whether any criterion was looked at."""
         return bool(self._criteria)
 
@@ -88,15 +88,15 @@ class Ledger:
         return self._drawn
 
     def document(self) -> RunDocument:
-        """Return the run as a document, findings in the order in which their tests ran."""
+        """Return the run as a document: model by model, findings in the order in which their tests ran."""
         options, run = self.run.options, self.run
+        families = list(run.models)
         findings = tuple(
             finding.model_copy(
                 update={"criteria": tuple(self._criteria[key]), "counts": self._counts.get(key, Counts())}
             )
-            for key, finding in self._findings.items()
+            for key, finding in sorted(self._findings.items(), key=lambda item: families.index(item[0][1]))
         )
-        families = list(run.models)
         return RunDocument.of(
             versions=_versions(),
             started=self.started,

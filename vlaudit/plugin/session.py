@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pytest_html.basereport import BaseReport
 
 from vlaudit.errors import VlauditError
 from vlaudit.plugin.ledger import Ledger, drawn_by
 from vlaudit.plugin.options import Options, unfinished
-from vlaudit.plugin.run import RUN, Run, family_of
+from vlaudit.plugin.run import RUN, Run
+from vlaudit.reporting.document import RunDocument
 from vlaudit.reporting.files import check_writable
 from vlaudit.reporting.html import finish, render_sections, report_title
 from vlaudit.reporting.terminal import verdict_table
@@ -25,6 +28,8 @@ class AuditSession:
         self.ledger = Ledger(run, config)
         self.is_worker = hasattr(config, "workerinput")
         self._page = unfinished(run.options.html)
+        self._document: RunDocument | None = None
+        self._report: str | None = None
 
     @classmethod
     def begin(cls, options: Options, config: pytest.Config) -> AuditSession:
@@ -38,13 +43,6 @@ class AuditSession:
             config.option.self_contained_html = True
         return session
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Send all audits of a model to one worker, so that its passes run once."""
-        for item in items:
-            if (family := family_of(item)) is not None:
-                item.add_marker(pytest.mark.xdist_group(family))
-
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Note what the tests that were not deselected need."""
         self.run.select(session.items)
@@ -54,16 +52,29 @@ class AuditSession:
         if report.when == "call" and not self.is_worker:
             self.ledger.note(report)
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Draw what was measured here; under --gate, nothing judged is a failure."""
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, None, None]:
+        """Draw what was measured here, let pytest-html write, and finish its page before the terminal sums up."""
         drawn = drawn_by(self.run)
         if self.is_worker:
             self.config.workeroutput["vlaudit"] = drawn  # type: ignore[attr-defined]  # pytest-xdist's
-            return
         self.ledger.receive(drawn)
         if self.run.options.gate and not self.ledger.judged and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        yield
+        if not self.is_worker and self.ledger.filled:
+            self._document = self.ledger.document()
+            self._document.to_json(_json_path(self.run.options))
+            self._report = self._finished()
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
+        """Send all audits of a model to one worker, so that its passes run once; a --dist of the user's own stays."""
+        if config.option.dist != "load":
+            return None
+        from vlaudit.plugin.workers import ByModel  # noqa: PLC0415 (pytest-xdist need not be installed)
+
+        return ByModel(config, log, list(self.run.models))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
@@ -81,26 +92,25 @@ class AuditSession:
         prefix.append(render_sections(self.ledger.document(), self.ledger.exhibits))
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Write the document, finish the page, and print the verdicts."""
-        if self.is_worker or not self.ledger.judged_or_skipped:
-            return
-        document, options = self.ledger.document(), self.run.options
-        document.to_json(_json_path(options))
-        report = self._finished()
-        terminalreporter.section("audit")
-        for line in verdict_table(document, report=str(report) if report else None):
-            terminalreporter.write_line(line)
+        """Print the verdicts."""
+        if self._document is not None:
+            terminalreporter.section("audit")
+            for line in verdict_table(self._document, report=self._report):
+                terminalreporter.write_line(line)
 
-    def _finished(self) -> Path | None:
-        """Return the finished report, or None where pytest-html wrote none (`-p no:html`)."""
+    def _finished(self) -> str | None:
+        """Return the path of the finished report, or None where pytest-html wrote none (`-p no:html`)."""
         if not self._page.is_file():
             return None
+        for plugin in self.config.pluginmanager.get_plugins():
+            if isinstance(plugin, BaseReport):
+                self.config.pluginmanager.unregister(plugin)  # it would name its unfinished page in the terminal
         try:
             finish(self._page, self.run.options.html)
         except VlauditError as error:
             warnings.warn(pytest.PytestWarning(str(error)), stacklevel=2)
             self._page.replace(self.run.options.html)
-        return self.run.options.html
+        return str(self.run.options.html)
 
 
 def _json_path(options: Options) -> Path:
