@@ -150,7 +150,7 @@ def family_of(item: pytest.Item) -> str | None:
 
 
 def _open(options: Options) -> Dataset:
-    """Open the data; scenes reach as far as the limit and a gate's looks, unless the user said how far."""
+    """Open the data; scenes reach as far as the limit, and a gate's looks, unless the user said how far."""
     if options.data == "scenes":
-        return datasets.open(f"scenes:n={options.limit << (LOOKS - 1)}")
+        return datasets.open(f"scenes:n={options.limit << (LOOKS - 1 if options.gate else 0)}")
     return datasets.open(options.data)

@@ -9,7 +9,7 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 
-class ByModel(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist is an optional dependency without types
+class ByModel(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
     """Hand out the tests of one model together; tests that audit no model one by one."""
 
     def __init__(self, config: pytest.Config, log: Any, families: Sequence[str]) -> None:
