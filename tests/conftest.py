@@ -15,8 +15,15 @@ TESTS = Path(__file__).parent
 # No doctests are looked for in these: outside packages, two of the same name cannot be imported.
 collect_ignore_glob = ["*conftest.py"]
 
-# Acts on the vlaudit modules that are imported from here on. An int is a float, as type checkers have it (PEP 484).
-jaxtyping.install_import_hook("vlaudit", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
+# Every room that holds arrays; the plugin has none, and its generator hooks must stay generators.
+ROOMS = [
+    f"vlaudit.{path.stem}"
+    for path in sorted((TESTS.parent / "vlaudit").iterdir())
+    if path.stem not in {"plugin", "py"} and not path.name.startswith("_") and (path.is_dir() or path.suffix == ".py")
+]
+
+# Acts on modules that are imported from here on. An int is a float, as type checkers have it (PEP 484).
+jaxtyping.install_import_hook(ROOMS, "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
 
 hypothesis.settings.register_profile("vlaudit", deadline=None, derandomize=os.environ.get("CI", "").lower() == "true")
 hypothesis.settings.load_profile("vlaudit")

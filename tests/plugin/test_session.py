@@ -109,7 +109,7 @@ def test_an_undecided_criterion_is_an_xfail_and_fails_the_gate(audit):
 
 
 def test_a_gate_draws_more_scenes_until_it_is_decided(audit):
-    bound = "at_least = 0.85"
+    bound = "at_least = 0.8"
     audit(bound=bound, limit="60").assert_outcomes(xfailed=1, skipped=1)
     first = document(audit.path).findings[0].criteria[0]
     audit("--gate", bound=bound, limit="60").assert_outcomes(passed=1, skipped=1)
