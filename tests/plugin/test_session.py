@@ -126,6 +126,12 @@ def test_a_selection_changes_no_verdict(audit):
     assert alone.model_copy(update={"duration": whole.duration}) == whole
 
 
+def test_what_no_source_reports_is_not_to_be_reproduced(audit):
+    done = audit("--expect", "published")
+    done.assert_outcomes(skipped=2)
+    done.stdout.no_fnmatch_line("*FAILED*")
+
+
 def test_numbers_are_properties_of_the_test(audit):
     audit("--junitxml", audit.path / "junit.xml")
     text = (audit.path / "junit.xml").read_text()
