@@ -10,6 +10,9 @@ VlauditError
 └── AdapterError        a model adapter that does not keep what it declares (raised by `check_adapter`)
 """
 
+import difflib
+from collections.abc import Sequence
+
 
 class VlauditError(Exception):
     """Base of every error that vlaudit raises on purpose; its text is written for the person at the keyboard."""
@@ -49,3 +52,13 @@ class RequestError(VlauditError, ValueError):
 
 class AdapterError(VlauditError, AssertionError):
     """A model adapter does not keep what it declares."""
+
+
+def nearest(name: str, known: Sequence[str]) -> str:
+    """Return the end of a message about an unknown name: what may have been meant, or what there is.
+
+    >>> nearest("cocoa", ("coco", "scenes"))
+    ': did you mean coco?'
+    """
+    close = difflib.get_close_matches(name, known, n=3)
+    return f": did you mean {' or '.join(close)}?" if close else f"; there are: {', '.join(known)}"

@@ -86,25 +86,24 @@ class Judge:
         return self.thresholds.criterion(self.model.name, "scenes", self.finding, criterion_id, "desirable")
 
 
-def audit(module, model, samples, thresholds, *, competent=True):
-    """Run the tests of an audit module on a model; return verdicts by criterion, and the function that gave tables."""
-    held, verdicts = {}, {}
-
-    def tables(design):
-        if design.id not in held:
-            held[design.id] = measure(design, samples, model)
-        return held[design.id]
-
-    for test, arguments, (finding, design) in _tests(module):
+def audit(module, model, tables, thresholds, *, competent=True):
+    """Run the tests of an audit module on a model; return verdicts by criterion. `tables(design)` measures."""
+    verdicts = {}
+    for test, arguments, (finding, design) in tests_of(module):
         judge = Judge(model, design, finding.id, thresholds, tables, verdicts, competent)
         try:
             test(judge, **arguments)
         except Skipped:
             continue
-    return verdicts, tables
+    return verdicts
 
 
-def _tests(module):
+def designs_of(module):
+    """Return the designs of an audit module by their ids."""
+    return {design.id: design for _, _, (_, design) in tests_of(module)}
+
+
+def tests_of(module):
     """Yield every test of a module with its arguments and the arguments of its audit mark."""
     for name, test in vars(module).items():
         if not name.startswith("test_"):

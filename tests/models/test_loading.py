@@ -332,7 +332,9 @@ def test_wrong_settings(options, message):
         vlaudit.load("albef", checkpoint=GOLDEN / "checkpoint.pth", **options)
 
 
-@pytest.mark.parametrize(("name", "offer"), [("albeff", "albef"), ("toy", "toy-"), ("qqqq", "Known: albef")])
+@pytest.mark.parametrize(
+    ("name", "offer"), [("albeff", "did you mean albef"), ("toy-blin", "toy-blind"), ("qqqq", "there are: albef")]
+)
 def test_an_unknown_family_offers_the_nearest(name, offer):
     with pytest.raises(UsageError, match=f"--model {name}: there is no such family.*{offer}"):
         vlaudit.load(name)

@@ -40,7 +40,7 @@ def test_a_bare_path_belongs_to_the_only_model(audit):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--model", "albeff"), "*--model albeff: there is no such family; did you mean albef*"),
+        (("--model", "albeff"), "*--model albeff: there is no such family: did you mean albef*"),
         (("--model", "albef", "--checkpoint", "none.pth"), "*checkpoint none.pth: there is no such file*"),
         (("--model", "albef", "--model", "albef"), "*--model albef is given twice*"),
         (("--model", "albef", "--checkpoint", "uniter=x.pt"), "*no model named uniter runs (--model: albef)*"),

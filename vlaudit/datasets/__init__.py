@@ -9,8 +9,8 @@ from collections.abc import Callable
 from importlib import import_module
 from importlib.metadata import entry_points
 
-from vlaudit.datasets.base import Dataset, Refusal, nearest
-from vlaudit.errors import UsageError
+from vlaudit.datasets.base import Dataset, Refusal
+from vlaudit.errors import UsageError, nearest
 
 __all__ = ["Dataset", "Refusal", "names", "open"]
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from vlaudit.errors import UsageError
+from vlaudit.errors import UsageError, nearest
 from vlaudit.samples import Sample
 
 
@@ -63,13 +62,3 @@ def parse_options(text: str, known: Sequence[str]) -> tuple[str, dict[str, str]]
             raise UsageError(f"--data has no option {name!r}{nearest(name, known)}")
         options[name] = value
     return head, options
-
-
-def nearest(name: str, known: Sequence[str]) -> str:
-    """Return the end of a message about an unknown name: what may have been meant, or what there is.
-
-    >>> nearest("cocoa", ("coco", "scenes"))
-    ': did you mean coco?'
-    """
-    close = difflib.get_close_matches(name, known, n=3)
-    return f": did you mean {' or '.join(close)}?" if close else f"; there are: {', '.join(known)}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import importlib.util
 import sys
@@ -12,7 +11,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from vlaudit.errors import UsageError
+from vlaudit.errors import UsageError, nearest
 from vlaudit.models.base import LoadOptions, ModelAdapter
 
 Loader = Callable[[LoadOptions], ModelAdapter]
@@ -52,11 +51,9 @@ def find_family(name: str) -> tuple[Callable[[LoadOptions], Any] | Callable[[], 
         return point.load(), True
     if ":" in name:
         return _own(name), False
-    near = difflib.get_close_matches(name, known_families(), n=3, cutoff=0.4)
-    offered = f"did you mean {' or '.join(near)}? " if near else ""
     raise UsageError(
-        f"--model {name}: there is no such family; {offered}Known: {', '.join(known_families())}; "
-        "a model of your own is named FILE.py:Class"
+        f"--model {name}: there is no such family{nearest(name, known_families())} "
+        "A model of your own is named FILE.py:Class"
     )
 
 

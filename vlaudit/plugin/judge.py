@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from vlaudit.errors import UsageError
 from vlaudit.findings import Criterion, Design, Finding, Verdict, decide, not_applicable
 from vlaudit.measures.base import Unit
 from vlaudit.models.base import ModelAdapter
@@ -84,8 +85,14 @@ class Judge:
         self._report(not_applicable(self._criterion(criterion_id), reason))
 
     def _criterion(self, criterion_id: str) -> Criterion:
-        run = self._run
-        return run.thresholds.criterion(self.family, run.data_name, self.finding.id, criterion_id, run.options.expect)
+        """Return what is demanded; where nothing is, a source is silent (skip) or a thresholds file lacks it (fail)."""
+        run, finding = self._run, self.finding
+        try:
+            return run.thresholds.criterion(self.family, run.data_name, finding.id, criterion_id, run.options.expect)
+        except UsageError as error:
+            if run.options.expect == "published":
+                pytest.skip(f"no source reports {finding.id}.{criterion_id} for {self.family}: nothing to reproduce")
+            pytest.fail(str(error), pytrace=False)
 
     def _fault(self, table: Table) -> str | None:
         """Say why a table cannot be judged: nothing in it, or too much left out of it."""
