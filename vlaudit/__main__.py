@@ -35,7 +35,7 @@ def _scenes(options: argparse.Namespace) -> None:
     print(options.out)
 
 
-def _schema_arguments(parser: argparse.ArgumentParser) -> None:
+def _no_arguments(parser: argparse.ArgumentParser) -> None:
     """Take nothing."""
 
 
@@ -47,9 +47,16 @@ def _schema(options: argparse.Namespace) -> None:  # noqa: ARG001 (what every co
     print(json.dumps(schema(), indent=2))
 
 
+def _thresholds(options: argparse.Namespace) -> None:  # noqa: ARG001 (what every command is given)
+    from vlaudit.thresholds import shipped_text  # noqa: PLC0415
+
+    print(shipped_text(), end="")
+
+
 COMMANDS = {
     "scenes": Command("draw a sheet of scenes beside their perturbations", _scenes_arguments, _scenes),
-    "schema": Command("print the JSON schema of the document that a run writes", _schema_arguments, _schema),
+    "schema": Command("print the JSON schema of the document that a run writes", _no_arguments, _schema),
+    "thresholds": Command("print the thresholds that ship, to start your own file from", _no_arguments, _thresholds),
 }
 """Every subcommand by its name."""
 

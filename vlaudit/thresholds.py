@@ -132,9 +132,14 @@ def read_thresholds(path: Path | None = None) -> Thresholds:
     return thresholds
 
 
+def shipped_text() -> str:
+    """Return the thresholds file that ships, as it is written."""
+    return resources.files("vlaudit").joinpath("thresholds.toml").read_text(encoding="utf-8")
+
+
 def _text(path: Path | None) -> str:
     if path is None:
-        return resources.files("vlaudit").joinpath("thresholds.toml").read_text(encoding="utf-8")
+        return shipped_text()
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

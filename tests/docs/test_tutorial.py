@@ -1,0 +1,113 @@
+"""Every block of the tutorial runs as it is written, in an empty folder, in the order of the page."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+import vlaudit
+import vlaudit.models.albef.loading  # torch must not be imported twice, as runs inside this process would
+import vlaudit.models.toy
+import vlaudit.plugin.session
+from vlaudit.__main__ import main
+from vlaudit.errors import CheckpointError
+from vlaudit.models.bundled import bundled_checkpoint
+from vlaudit.thresholds import read_thresholds
+
+pytest_plugins = ["pytester"]
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+FEW = "6"  # samples for commands that name no --limit; a later --limit wins
+
+NEEDS_ALBEF = "--model albef"
+OWN = "pytest test_color_words.py --model"
+WITH = "--thresholds demands.toml --limit 100"
+OUTCOMES = {
+    f"{OWN} toy-grounded {WITH}": {"passed": 1},
+    f"{OWN} toy-blind {WITH}": {"failed": 1},
+    f"{OWN} toy-blind {WITH} --seed 0": {"xfailed": 1},
+    "pytest test_mine.py": {"passed": 1},
+}
+"""What the page says of a command, or leaves no doubt about."""
+
+RUNS = {
+    "pytest --pyargs vlaudit.audits --model albef",
+    "pytest --pyargs vlaudit.audits --model albef --expect published",
+    "pytest --pyargs vlaudit.audits --model albef --gate --junitxml=audit.xml",
+    f"{OWN} ./mine.py:Adapter {WITH}",
+    "pytest --pyargs vlaudit.audits --model ./mine.py:Adapter",
+}
+"""Commands whose verdicts hang on the model or on how few samples there are: they run, and judge."""
+
+
+def commands():
+    return [line for kind, text in BLOCKS if kind == "bash" for line in text.splitlines()]
+
+
+def has_albef():
+    try:
+        return bundled_checkpoint("albef").is_file()
+    except CheckpointError:
+        return False
+
+
+@pytest.fixture
+def folder(pytester, monkeypatch):
+    """An empty folder; the audits are found inside the package, as in a wheel."""
+    monkeypatch.setattr(vlaudit, "__path__", [*vlaudit.__path__, str(ROOT)])
+    return pytester
+
+
+def test_the_page_holds_the_commands_that_are_checked_here():
+    typed = {line for line in commands() if line.startswith("pytest ")}
+    assert typed == {*OUTCOMES, *RUNS}
+
+
+def test_every_block_runs_as_it_is_written(folder, capsys):
+    for kind, text in BLOCKS:
+        if kind == "bash":
+            for line in text.splitlines():
+                typed(line, folder, capsys)
+        else:
+            written(text, folder.path)
+
+
+def written(text, folder):
+    """Write a file that its first line names, or add to it."""
+    name, at_end = re.fullmatch(r"# (\S+?)(, at its end)?", text.partition("\n")[0]).groups()
+    with (folder / name).open("a" if at_end else "x", encoding="utf-8") as file:
+        file.write(text)
+
+
+def typed(line, folder, capsys):
+    program, *arguments = shlex.split(line)
+    if program == "python":
+        *arguments, _, out = arguments[2:]
+        capsys.readouterr()
+        assert main(arguments) == 0
+        (folder.path / out).write_text(capsys.readouterr().out, encoding="utf-8")
+        return
+    assert program == "pytest"
+    if NEEDS_ALBEF in line and not has_albef():
+        return
+    done = folder.runpytest_inprocess("-p", "no:cacheprovider", "--limit", FEW, *arguments)
+    assert done.ret in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED), line
+    done.stdout.no_fnmatch_line("*Traceback*")
+    if line in OUTCOMES:
+        done.assert_outcomes(**OUTCOMES[line])
+    else:
+        done.stdout.fnmatch_lines(["*report: *.html"])
+        assert sum(done.parseoutcomes().values()) > 0
+
+
+def test_thresholds_that_ship_are_a_file_that_can_be_given_back(folder, capsys):
+    """What `python -m vlaudit thresholds` prints is read as it stands, with one's own table at its end."""
+    assert main(["thresholds"]) == 0
+    own = folder.path / "own.toml"
+    mine = '[desirable.any.any.mine]\nheld = { at_least = 0.5, why = "a reason is given" }\n'
+    own.write_text(capsys.readouterr().out + mine, encoding="utf-8")
+    shipped, more = (read_thresholds(path).count("albef", "scenes", "desirable") for path in (None, own))
+    assert more == shipped + 1
