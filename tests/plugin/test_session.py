@@ -219,3 +219,15 @@ def test_workers_give_the_same_verdicts(audit):
         assert finding.counts.measured > 0
         found.append((finding.counts, [criterion.value for criterion in finding.criteria]))
     assert found[0] == found[1]
+
+
+def test_what_no_source_reports_is_skipped_and_what_a_file_lacks_is_said(audit):
+    done = audit("--expect", "published", "-rs")
+    done.assert_outcomes(skipped=2)
+    done.stdout.fnmatch_lines(["*no source reports looking.covering_matters for toy-grounded*"])
+    demands = audit.path / "other.toml"
+    demands.write_text(DEMANDS.format(bound="at_least = 0.3").replace("looking", "listening"))
+    done = audit("--thresholds", demands)
+    done.assert_outcomes(failed=2)
+    done.stdout.fnmatch_lines(["*nothing is said about looking.covering_matters*add it under*"])
+    done.stdout.no_fnmatch_line("*judge.py*")
