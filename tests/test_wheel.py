@@ -1,0 +1,65 @@
+"""The wheel carries what a user without a clone needs, and nothing else."""
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    pytest.importorskip("hatchling", reason="hatchling builds the wheel: install the dev extra")
+    out = tmp_path_factory.mktemp("wheel")
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(out)],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    )
+    (built,) = out.glob("vlaudit-*.whl")
+    with zipfile.ZipFile(built) as file:
+        yield file
+
+
+def tracked(folder):
+    """Return the files of a folder that stand beside its code, as git has them, or skip where there is no git."""
+    try:
+        listed = subprocess.run(
+            ["git", "ls-files", folder],  # noqa: S607 (git, wherever it is)
+            cwd=ROOT,
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("the files are listed by git, and this is no clone")
+    return set(listed.stdout.splitlines())
+
+
+def test_it_carries_every_file_of_the_library(wheel):
+    assert tracked("vlaudit") <= set(wheel.namelist())
+
+
+@pytest.mark.parametrize("folder", ["audits", "fixtures"])
+def test_it_carries_audits_and_bundled_models_inside_the_package(wheel, folder):
+    """Weights and cards too: `pytest --pyargs vlaudit.audits --model albef` needs no clone."""
+    assert {f"vlaudit/{path}" for path in tracked(folder)} <= set(wheel.namelist())
+
+
+def test_it_says_that_it_is_typed(wheel):
+    assert "vlaudit/py.typed" in wheel.namelist()
+
+
+def test_it_carries_nothing_else(wheel):
+    tops = {name.partition("/")[0] for name in wheel.namelist()}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"vlaudit"}
+    assert not [name for name in wheel.namelist() if "__pycache__" in name or name.startswith("vlaudit/tests")]
+
+
+def test_the_plugin_is_registered_by_its_entry_point(wheel):
+    (points,) = (name for name in wheel.namelist() if name.endswith("entry_points.txt"))
+    assert "[pytest11]\nvlaudit = vlaudit.plugin" in wheel.read(points).decode()
