@@ -50,8 +50,6 @@ class ModalityClusters:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.image not in ("each", "final"):
-            raise UsageError(f"image must be 'each' or 'final', got {self.image!r}")
         if self.draws < 1 or self.restarts < 1:
             raise UsageError(f"draws and restarts must be at least 1, got {self.draws} and {self.restarts}")
 

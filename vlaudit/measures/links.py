@@ -147,7 +147,7 @@ def shifted(unit: Unit, seed: int) -> list[tuple[Box, ...]]:
     draws = generator(seed, "shifted", unit.id).random((_TRIED, 2))
     across = -left + draws[:, 0] * max(image.width - (right - left), 0)
     down = -top + draws[:, 1] * max(image.height - (bottom - top), 0)
-    shifts = np.stack([across, down], axis=1)[_free(np.array(boxes), across, down)][:_PLACES]
+    shifts = np.stack([across, down], axis=1)[_free(np.array(boxes, dtype=float), across, down)][:_PLACES]
     return [tuple(box.shifted(x, y) for box in boxes) for x, y in shifts.tolist()]
 
 
