@@ -37,7 +37,8 @@ def _adapter(folder, seed):
     )
     network = Albef(AlbefConfig(vision, text, projection=8, queue_size=4))
     network.initialise(std=0.2)
-    return AlbefAdapter(network, words, lambda: Provenance("albef", None, "0" * 64, KeyReport(()), "pretraining", "test"))
+    provenance = Provenance("albef", None, "0" * 64, KeyReport(()), "pretraining", "test")
+    return AlbefAdapter(network, words, lambda: provenance)
 
 
 @cache
