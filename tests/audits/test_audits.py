@@ -150,10 +150,11 @@ def test_an_untrained_albef_passes_nothing_that_shows_a_skill(finding, untrained
     }  # random weights mix the image in too; that they make no use of it shows above
 
 
-def test_an_untrained_albef_links_no_phrase(untrained):
-    found = outcomes("coref_heads", untrained)
-    assert found["links_above_random[people-text_image]"] == "fail"
-    assert found["links_above_random[other-text_image]"] == "fail"
+def test_an_untrained_albef_would_fail_what_it_is_too_unskilled_to_be_asked(untrained):
+    found = {f: outcomes(f, untrained, competent=False) for f in ("text_dominance", "mirror_skew", "color_bias")}
+    assert found["text_dominance"]["vision_effect"] == "fail"
+    assert found["mirror_skew"]["side_accuracy"] == found["mirror_skew"]["match_side"] == "fail"
+    assert found["color_bias"]["color_needs_color"] == found["color_bias"]["recolor_follows_image"] == "fail"
 
 
 def test_an_unfused_albef_shows_no_use_of_the_image(unfused):
@@ -229,7 +230,7 @@ def test_planned_batches_give_what_single_requests_give(finding, untrained):
         together = done.tables[design.id]
         assert (alone.planned, alone.refused) == (together.planned, dict(together.refused))
         assert set(units) <= set(done.units[design.id])
-        assert alone.frame.columns == together.frame.columns
+        assert set(alone.frame.columns) == set(together.frame.columns)
         for column in alone.frame.columns:
             one, other = alone[column], together[column]
             if one.dtype.kind == "f":

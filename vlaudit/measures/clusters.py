@@ -40,7 +40,7 @@ class ModalityClusters:
     [CLS], [SEP] and what stands for the whole image are left out.
 
     Source: VALUE 3.1, Table 1. Differs: the paper does not say how tokens of unequal number were treated, nor whether
-    states were normalised; both matter (see `docs`), so all four are measured. Best of `restarts` by k-means++ (as
+    states were normalised; both matter, so all four are measured. Best of `restarts` by k-means++ (as
     scikit-learn's `KMeans`), batched over samples, stages, subsets and restarts.
     """
 
