@@ -197,11 +197,12 @@ def positive(text: str) -> int:
     return number
 
 
-def machine() -> str:
+def machine(threads: int = 1) -> str:
     """Say what this runs on."""
     return (
-        f"{os.cpu_count()} CPUs ({platform.machine()}), 1 torch thread, load average {os.getloadavg()[0]:.1f} at the "
-        f"start; Python {platform.python_version()}, torch {torch.__version__}, transformers {transformers.__version__}"
+        f"{os.cpu_count()} CPUs ({platform.machine()}), torch threads {threads}, load average {os.getloadavg()[0]:.1f} "
+        f"at the start; Python {platform.python_version()}, torch {torch.__version__}, "
+        f"transformers {transformers.__version__}"
     )
 
 

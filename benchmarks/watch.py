@@ -1,0 +1,68 @@
+"""Watch an audit from inside pytest: when it was ready to run, what its passes took, when it was done.
+
+As a plugin (`-s -p benchmarks.watch`) it prints the clock at the first pass of the audit and ends the process there.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import pytest
+
+from vlaudit.models.base import ForwardRequest, ModelAdapter
+from vlaudit.traces import Trace
+
+
+@dataclass
+class Clock:
+    """Seconds by the wall and by the processor."""
+
+    wall: float = field(default_factory=time.perf_counter)
+    processor: float = field(default_factory=time.process_time)
+
+    def since(self, start: Clock) -> Clock:
+        """Return what went by."""
+        return Clock(self.wall - start.wall, self.processor - start.processor)
+
+
+class Watch:
+    """A pytest plugin: `run` is the session's, `took` goes from the end of collection to the last file written."""
+
+    def __init__(self) -> None:
+        self.run: Any = None
+        self.took: Clock | None = None
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Start the clock: models are loaded, tests are chosen."""
+        from vlaudit.plugin.run import RUN  # noqa: PLC0415 (torch is loaded by then; the cold start is measured)
+
+        self.run, self._started = session.config.stash[RUN], Clock()
+
+    def pytest_unconfigure(self) -> None:
+        """Stop the clock."""
+        self.took = Clock().since(self._started)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Let the first pass of each model tell the time."""
+    from vlaudit.plugin.run import RUN  # noqa: PLC0415 (as above)
+
+    for model in session.config.stash[RUN].models.values():
+        _tell_first_pass(model)
+
+
+def _tell_first_pass(model: ModelAdapter) -> None:
+    forward = model.forward
+
+    def first(requests: Sequence[ForwardRequest]) -> list[Trace]:
+        forward(requests)
+        os.write(2, f"\nfirst pass at {time.time()}\n".encode())
+        os._exit(0)
+
+    cast(Any, model).forward = first
