@@ -1,4 +1,4 @@
-"""A recipe small enough to train within a test: two stages of each kind's smallest step."""
+"""A recipe small enough to train within a test: every stage of the bundled one, two steps each."""
 
 import jaxtyping
 import pytest

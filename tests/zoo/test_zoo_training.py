@@ -31,7 +31,7 @@ def trained(tiny, tmp_path):
 def test_a_run_killed_in_each_stage_ends_with_the_weights_of_one_that_was_not(tiny, tmp_path, trained):
     job = Job(tiny, seed=3, folder=tmp_path / "killed", resume=True)
     job.folder.mkdir()
-    for stop_after in (1, 3, 5):
+    for stop_after in (1, 3, 5, 7):
         run = Run(replace(job, stop_after=stop_after))
         if job.checkpoint.exists():
             run.restore()
