@@ -86,10 +86,12 @@ class Judge:
         return self.thresholds.criterion(self.model.name, "scenes", self.finding, criterion_id, "desirable")
 
 
-def audit(module, model, tables, thresholds, *, competent=True):
+def audit(module, model, tables, thresholds, *, competent=True, only=None):
     """Run the tests of an audit module on a model; return verdicts by criterion. `tables(design)` measures."""
     verdicts = {}
     for test, arguments, (finding, design) in tests_of(module):
+        if only is not None and design is not only:
+            continue
         judge = Judge(model, design, finding.id, thresholds, tables, verdicts, competent)
         try:
             test(judge, **arguments)

@@ -153,12 +153,11 @@ def test_the_balanced_value_is_the_mean_over_subsets_of_the_caption_s_length():
     chances = measure._chances(one.unit, measure._tokens(one))
     points = torch.cat([one.trace[Hidden("text")][0, 1:], one.trace[Hidden("image")][0, 1:]])
     normal = torch.nn.functional.layer_norm(points, points.shape[-1:]).numpy()
-    assert chances.subsets.shape == (3, 10)
+    assert chances.subsets.shape == (3, 2, 5)
     values = []
-    for subset in chances.subsets:
-        assert sorted(subset[:5]) == list(range(5))  # the whole caption
-        assert (subset[5:] >= 5).all()
-        labels = KMeans(2, n_init=16, random_state=0).fit(normal[subset]).labels_
+    for words, places in chances.subsets:
+        assert sorted(words) == list(range(5))  # the whole caption
+        labels = KMeans(2, n_init=16, random_state=0).fit(normal[[*words, *(5 + places)]]).labels_
         values.append(normalized_mutual_info_score(labels, [0] * 5 + [1] * 5))
     assert row["nmi"][0] == pytest.approx(np.mean(values), abs=0.05)
 
@@ -171,6 +170,16 @@ def test_a_batch_gives_what_each_of_its_samples_gives_alone():
         (alone,) = curves(measure, one)
         for name, values in row.items():
             assert values == pytest.approx(alone[name], abs=1e-6), name
+
+
+def test_states_far_from_the_origin_are_clustered_as_near_it():
+    """Real states have components that are hundreds of times larger than their spread."""
+    text, image = states(0, 2, 8, 8), states(1, 2, 20, 8)
+    image[..., 0] += 3
+    far = torch.tensor([300.0, 0, 0, -200, 0, 0, 0, 0])
+    near, away = (curves(ModalityClusters(), reduction(0, text + by, image + by))[0] for by in (torch.zeros(8), far))
+    assert near["nmi_raw"] == pytest.approx(away["nmi_raw"], abs=1e-6)
+    assert near["nmi_full_raw"] == pytest.approx(away["nmi_full_raw"], abs=1e-6)
 
 
 def test_draws_belong_to_the_unit_and_to_the_seed():

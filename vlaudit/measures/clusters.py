@@ -10,14 +10,19 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from vlaudit.errors import RefusedSample, UsageError
 from vlaudit.measures.base import Numbers, Reduction, Unit
-from vlaudit.measures.two_means import gram, mutual_information, two_means
+from vlaudit.measures.two_means import mutual_information, two_means
 from vlaudit.seeds import generator
 from vlaudit.traces import Hidden
 
-_GRAM_VALUES = 2**24  # values of Gram matrices in memory at once: 64 MB
+Products = Float[Tensor, "samples stages points points"]
+Curves = Float[Tensor, "samples stages"]
+
+_GRAM_VALUES = {"cpu": 2**20, "cuda": 2**24}
+"""Values of Gram matrices in work at once: 4 MB stay in a processor's cache, which is worth a factor of three."""
 
 
 @dataclass(frozen=True)
@@ -82,78 +87,59 @@ class ModalityClusters:
     def _tokens(self, reduction: Reduction) -> _Tokens:
         text, image = reduction.trace[Hidden("text")], reduction.trace[Hidden("image")]
         axis = reduction.trace.image
-        text = text[:, list(reduction.trace.text.text)]
-        image = image[:, list(axis.places)] if axis is not None else image[:, :0]
+        text = text[:, list(reduction.trace.text.text)].float()
+        image = (image[:, list(axis.places)] if axis is not None else image[:, :0]).float()
         if self.image == "final":
-            image = image[-1:].expand(len(text), -1, -1)
+            return _Tokens(text, image[-1:])
         stages = min(len(text), len(image))
         return _Tokens(text[-stages:], image[-stages:])
 
     def _curves(self, units: Sequence[Unit], tokens: Sequence[_Tokens]) -> list[Numbers]:
         chances = [self._chances(unit, one) for unit, one in zip(units, tokens, strict=True)]
-        points, modality, valid = _padded(tokens)
-        samples, stages = points.shape[:2]
+        batch = _Batch.of(tokens)
         curves: dict[str, Tensor] = {}
-        for suffix, form in (("", _normalised(points)), ("_raw", points)):
-            products = gram(form.flatten(0, 1), valid.repeat_interleave(stages, 0))
-            products = products.reshape(samples, stages, *products.shape[1:])
-            curves[f"{self._name}_full{suffix}"] = self._nmi(products, modality, valid, chances)
-            curves[f"{self._name}{suffix}"] = self._balanced(products, modality, chances)
+        for suffix, normalised in (("", True), ("_raw", False)):
+            products = batch.products(normalised=normalised)
+            curves[f"{self._name}_full{suffix}"] = self._full(products, batch, chances)
+            curves[f"{self._name}{suffix}"] = self._balanced(products, batch, chances)
         arrays = {name: curve.cpu().tolist() for name, curve in curves.items()}
-        return [{name: curve[i] for name, curve in arrays.items()} for i in range(samples)]
+        return [{name: curve[i] for name, curve in arrays.items()} for i in range(len(tokens))]
 
     def _chances(self, unit: Unit, tokens: _Tokens) -> _Chances:
         """Draw what belongs to the unit: which tokens stay, and the uniform numbers that seed the restarts."""
         rng = generator(self.seed, "modality clusters", unit.id)
         counts = tokens.text.shape[1], tokens.image.shape[1]
         kept = [[rng.permutation(count)[: tokens.balanced] for count in counts] for _ in range(self.draws)]
-        subsets = np.array([np.concatenate([text, counts[0] + image]) for text, image in kept])
-        return _Chances(subsets, rng.random((self.draws + 1, self.restarts, 2)))
+        return _Chances(np.array(kept), rng.random((self.draws + 1, self.restarts, 2)))
 
-    def _nmi(
-        self,
-        products: Float[Tensor, "samples stages points points"],
-        modality: Bool[Tensor, "samples points"],
-        valid: Bool[Tensor, "samples points"],
-        chances: Sequence[_Chances],
-    ) -> Float[Tensor, "samples stages"]:
+    def _full(self, products: Products, batch: _Batch, chances: Sequence[_Chances]) -> Curves:
         """Return the NMI with all tokens."""
+        samples, stages = products.shape[:2]
         draws = torch.from_numpy(np.stack([chance.uniform[0] for chance in chances])).to(products)
-        stages = products.shape[1]
-        flat_valid, flat_modality = (x.repeat_interleave(stages, 0) for x in (valid, modality))
-        found = two_means(products.flatten(0, 1), flat_valid, draws.repeat_interleave(stages, 0))
-        return mutual_information(found, flat_modality, flat_valid).reshape(len(products), stages)
+        valid, modality, draws = (x.repeat_interleave(stages, 0) for x in (batch.valid, batch.modality, draws))
+        found = two_means(products.flatten(0, 1), valid, draws)
+        return mutual_information(found, modality, valid).reshape(samples, stages)
 
-    def _balanced(
-        self,
-        products: Float[Tensor, "samples stages points points"],
-        modality: Bool[Tensor, "samples points"],
-        chances: Sequence[_Chances],
-    ) -> Float[Tensor, "samples stages"]:
+    def _balanced(self, products: Products, batch: _Batch, chances: Sequence[_Chances]) -> Curves:
         """Return the mean NMI over the subsets: each is a part of the Gram matrix, cut out, not computed again."""
-        subsets, valid = _padded_subsets([chance.subsets for chance in chances], products.device)
+        subsets, valid, modality = _padded_subsets(chances, batch)
         samples, stages = products.shape[:2]
         size, shape = subsets.shape[-1], (samples, stages, self.draws)
         index = subsets[:, None].expand(*shape, size)
-        rows = (
-            products[:, :, None]
-            .expand(*shape, -1, -1)
-            .gather(3, index[..., None].expand(*shape, size, products.shape[-1]))
-        )
+        wide = index[..., None].expand(*shape, size, products.shape[-1])
+        rows = products[:, :, None].expand(*shape, -1, -1).gather(3, wide)
         cut = rows.gather(4, index[..., None, :].expand(*shape, size, size))
-        known = valid[:, None, None].expand(*shape, size)
-        cut = cut * (known[..., None] & known[..., None, :])
-        kinds = modality[:, None, None].expand(*shape, -1).gather(3, index)
+        known, kinds = (x[:, None, None].expand(*shape, size) for x in (valid, modality))
         draws = torch.from_numpy(np.stack([chance.uniform[1:] for chance in chances])).to(products)
         draws = draws[:, None].expand(*shape, -1, -1)
-        parts = [part.flatten(0, 2) for part in (cut, known, draws, kinds)]
-        found = two_means(parts[0], parts[1], parts[2])
-        return mutual_information(found, parts[3], parts[1]).reshape(shape).mean(-1)
+        parts = [part.flatten(0, 2) for part in (cut, known, kinds, draws)]
+        found = two_means(parts[0], parts[1], parts[3])
+        return mutual_information(found, parts[2], parts[1]).reshape(shape).mean(-1)
 
 
 @dataclass(frozen=True, eq=False)
 class _Tokens:
-    """States of one trace: text (stages, text tokens, width) and image (stages, places, width)."""
+    """States of one trace: text (stages, text tokens, width) and image, whose first axis is 1 where stages share it."""
 
     text: Tensor
     image: Tensor
@@ -175,50 +161,82 @@ class _Tokens:
 
 
 @dataclass(frozen=True, eq=False)
-class _Chances:
-    """What was drawn for a unit: (draws, 2 * balanced) indices of tokens, and (1 + draws, restarts, 2) numbers."""
+class _Batch:
+    """Tokens of many traces, padded: text before image. `valid` is False for padding, `modality` True for image."""
 
-    subsets: Int[np.ndarray, "draws points"]
+    text: Float[Tensor, "samples stages text width"]
+    image: Float[Tensor, "samples _ image width"]
+    valid: Bool[Tensor, "samples points"]
+
+    @classmethod
+    def of(cls, tokens: Sequence[_Tokens]) -> _Batch:
+        text, text_known = _padded([one.text for one in tokens])
+        image, image_known = _padded([one.image for one in tokens])
+        return cls(text, image, torch.cat([text_known, image_known], dim=1))
+
+    @property
+    def modality(self) -> Bool[Tensor, "samples points"]:
+        own = torch.zeros_like(self.valid)
+        own[:, self.text.shape[2] :] = True
+        return own
+
+    def products(self, *, normalised: bool) -> Products:
+        """Return the inner products of all tokens of a stage; those within a shared image are computed once.
+
+        All are taken from the image's mean token, so that single precision suffices however far the states lie out.
+        """
+        text, image = (_normalised(x) if normalised else x for x in (self.text, self.image))
+        known = self.valid[:, None, self.text.shape[2] :, None].to(image)
+        origin = (image * known).sum(2, keepdim=True) / known.sum(2, keepdim=True)
+        text, image = text - origin, (image - origin) * known
+        across = text @ image.mT
+        within = (image @ image.mT).expand(-1, text.shape[1], -1, -1)
+        return torch.cat([torch.cat([text @ text.mT, across], -1), torch.cat([across.mT, within], -1)], -2)
+
+
+@dataclass(frozen=True, eq=False)
+class _Chances:
+    """What was drawn for a unit: the text and the image tokens of each subset, and numbers for each run of k-means."""
+
+    subsets: Int[np.ndarray, "draws 2 tokens"]
     uniform: Float[np.ndarray, "runs restarts 2"]
 
 
 def _that_fit(states: Sequence[_Tokens]) -> int:
     """Return how many of the first traces can be clustered at once."""
-    most = 0
+    most, room = 0, _GRAM_VALUES.get(states[0].text.device.type, _GRAM_VALUES["cuda"])
     for count, tokens in enumerate(states):
         most = max(most, len(tokens.text) * tokens.points**2)
-        if count and most * (count + 1) > _GRAM_VALUES:
+        if count and most * (count + 1) > room:
             return count
     return len(states)
 
 
 def _padded(
-    tokens: Sequence[_Tokens],
-) -> tuple[
-    Float[Tensor, "samples stages points width"], Bool[Tensor, "samples points"], Bool[Tensor, "samples points"]
-]:
-    """Return all tokens padded to the same number, which of them are of the image, and which are no padding."""
-    stages, most = len(tokens[0].text), max(one.points for one in tokens)
-    device = tokens[0].text.device
-    points = torch.zeros(len(tokens), stages, most, tokens[0].text.shape[-1], device=device)
-    modality, valid = (torch.zeros(len(tokens), most, dtype=torch.bool, device=device) for _ in range(2))
-    for i, one in enumerate(tokens):
-        points[i, :, : one.points] = torch.cat([one.text, one.image], dim=1).float()
-        modality[i, one.text.shape[1] : one.points] = True
-        valid[i, : one.points] = True
-    return points, modality, valid
+    states: Sequence[Float[Tensor, "stages _ width"]],
+) -> tuple[Float[Tensor, "samples stages tokens width"], Bool[Tensor, "samples tokens"]]:
+    """Return states padded to the same number of tokens, and which of them are no padding."""
+    counts = torch.tensor([one.shape[1] for one in states], device=states[0].device)
+    rows = pad_sequence([one.transpose(0, 1) for one in states], batch_first=True)
+    known = torch.arange(rows.shape[1], device=counts.device) < counts[:, None]
+    return rows.transpose(1, 2), known
 
 
 def _padded_subsets(
-    subsets: Sequence[Int[np.ndarray, "draws _"]], device: torch.device
-) -> tuple[Int[Tensor, "samples draws points"], Bool[Tensor, "samples points"]]:
-    most = max(subset.shape[1] for subset in subsets)
-    index = np.zeros((len(subsets), len(subsets[0]), most), dtype=np.int64)
-    valid = np.zeros((len(subsets), most), dtype=bool)
-    for i, subset in enumerate(subsets):
-        index[i, :, : subset.shape[1]] = subset
-        valid[i, : subset.shape[1]] = True
-    return torch.from_numpy(index).to(device), torch.from_numpy(valid).to(device)
+    chances: Sequence[_Chances], batch: _Batch
+) -> tuple[Int[Tensor, "samples draws points"], Bool[Tensor, "samples points"], Bool[Tensor, "samples points"]]:
+    """Return the places of every subset among the padded tokens, which are no padding, and which are of the image."""
+    most, shift = max(chance.subsets.shape[2] for chance in chances), batch.text.shape[2]
+    index = np.zeros((len(chances), len(chances[0].subsets), 2, most), dtype=np.int64)
+    valid = np.zeros((len(chances), 2, most), dtype=bool)
+    for i, chance in enumerate(chances):
+        count = chance.subsets.shape[2]
+        index[i, ..., :count] = chance.subsets + np.array([[0], [shift]])
+        valid[i, :, :count] = True
+    kinds = np.broadcast_to(np.array([[False], [True]]), valid.shape)
+    found = [index.reshape(*index.shape[:2], -1), valid.reshape(len(valid), -1), kinds.reshape(len(valid), -1)]
+    subsets, known, modality = (torch.from_numpy(array).to(batch.text.device) for array in found)
+    return subsets, known, modality
 
 
 def _normalised(points: Float[Tensor, "samples stages points width"]) -> Float[Tensor, "samples stages points width"]:

@@ -17,14 +17,20 @@ Members = Float[Tensor, "problems restarts points"]
 
 _STEPS = 100
 _PATIENCE = 4  # steps between two looks at whether anything still moves: each look waits for the device
+_WORTH = 0.8  # go on with fewer problems where at least a fifth has settled: copying the others costs time too
 
 
-def gram(points: Float[Tensor, "problems points width"], valid: Valid) -> Gram:
-    """Return the inner products of the centred points; padding has none. Distances do not depend on the centre."""
-    weight = valid.unsqueeze(-1).to(points)
-    mean = (points * weight).sum(1, keepdim=True) / weight.sum(1, keepdim=True)
-    centred = (points - mean) * weight
-    return centred @ centred.mT
+def centred(products: Gram, valid: Valid) -> Gram:
+    """Return the inner products as they are with the mean of the valid points for an origin; 0 for padding.
+
+    Distances do not depend on the origin, and with this one a cluster's sum is the other's, with the other sign.
+    """
+    weight = valid.to(products)
+    count = weight.sum(-1)
+    rows = (products @ weight.unsqueeze(-1)).squeeze(-1) / count.unsqueeze(-1)
+    grand = (rows * weight).sum(-1) / count
+    moved = products - rows.unsqueeze(-1) - rows.unsqueeze(-2) + grand[:, None, None]
+    return moved * (weight.unsqueeze(-1) * weight.unsqueeze(-2))
 
 
 def two_means(products: Gram, valid: Valid, draws: Float[Tensor, "problems restarts 2"]) -> Valid:
@@ -32,15 +38,23 @@ def two_means(products: Gram, valid: Valid, draws: Float[Tensor, "problems resta
 
     `draws` are uniform numbers that seed the restarts by k-means++ (Arthur and Vassilvitskii 2007): the first centre is
     any point, the second one with probability proportional to its squared distance from the first. The restart of
-    least inertia wins, the first of equals.
+    least inertia wins, the first of equals. Problems that have settled are set aside while the others go on.
     """
+    products = centred(products, valid)
     members = _seeded(products, valid, draws)
+    going = torch.arange(len(members), device=members.device)
+    matrices, known, now = products, valid, members
     for step in range(_STEPS):
-        moved = _nearest(products, valid, members)
-        done = step % _PATIENCE == _PATIENCE - 1 and torch.equal(moved, members)
-        members = moved
-        if done:
-            break
+        moved = _nearest(matrices, known, now)
+        if step % _PATIENCE == _PATIENCE - 1:
+            members[going] = moved
+            unsettled = (moved != now).flatten(1).any(1)
+            left = int(unsettled.sum())
+            if left == 0:
+                break
+            if left < _WORTH * len(going):
+                going, matrices, known, moved = (x[unsettled] for x in (going, matrices, known, moved))
+        now = moved
     best = _closeness(products, valid, members).argmax(1)
     return members[torch.arange(len(members), device=members.device), best] > 0.5
 
@@ -69,24 +83,29 @@ def _squared_distances(products: Gram, valid: Valid, centre: Tensor) -> Members:
 
 
 def _nearest(products: Gram, valid: Valid, members: Members) -> Members:
-    """Put every point to the nearer of the two means; a point half-way stays in the first cluster."""
-    weight = valid.unsqueeze(1).to(products)
-    indicators = torch.stack([weight - members, members])  # (clusters, problems, restarts, points)
-    shares = indicators / indicators.sum(-1, keepdim=True).clamp(min=1)
-    on_points = shares @ products  # inner product of each mean with every point
-    size = (on_points * shares).sum(-1, keepdim=True)  # squared length of each mean
-    distances = size - 2 * on_points
-    alive = (indicators.sum(-1, keepdim=True) > 0).all(0)  # with one cluster empty there is nothing to move
-    moved = (distances[1] < distances[0]) & valid.unsqueeze(1)
-    return torch.where(alive, moved.to(products), members)
+    """Put every point to the nearer of the two means; a point half-way goes to the first cluster.
+
+    With s the inner products of the second cluster's sum with every point, q its squared length, and n1, n2 the sizes,
+    the means are s/n2 and -s/n1: a point is nearer to the second where s > q (1/n2 - 1/n1) / 2.
+    """
+    sums, length, first, second = _sums(products, valid, members)
+    moved = sums > 0.5 * length * (1 / second.clamp(min=1) - 1 / first.clamp(min=1))
+    alive = (first > 0) & (second > 0)  # with one cluster empty there is nothing to move
+    return torch.where(alive, (moved & valid.unsqueeze(1)).to(products), members)
 
 
 def _closeness(products: Gram, valid: Valid, members: Members) -> Float[Tensor, "problems restarts"]:
     """Return what is largest where inertia is least: the squared lengths of the means, weighted by their points."""
-    indicators = torch.stack([valid.unsqueeze(1).to(products) - members, members])
-    within = ((indicators @ products) * indicators).sum(-1)
-    total: Tensor = (within / indicators.sum(-1).clamp(min=1)).sum(0)
-    return total
+    _, length, first, second = _sums(products, valid, members)
+    return (length * (1 / first.clamp(min=1) + 1 / second.clamp(min=1))).squeeze(-1)
+
+
+def _sums(products: Gram, valid: Valid, members: Members) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return the second cluster's sum times every point, its squared length, and the sizes of both clusters."""
+    sums = members @ products
+    second = members.sum(-1, keepdim=True)
+    first = valid.sum(-1)[:, None, None] - second
+    return sums, (sums * members).sum(-1, keepdim=True), first, second
 
 
 def mutual_information(one: Valid, other: Valid, valid: Valid) -> Float[Tensor, "problems"]:
