@@ -202,13 +202,14 @@ def test_what_is_wrong_shows_before_the_model_runs(audit, options, message):
     done.stdout.no_fnmatch_line("*test_looking.py*")
 
 
-def test_a_killed_run_leaves_the_previous_report_whole(audit):
+def test_a_killed_run_leaves_the_previous_report_whole(audit, pytester):
     audit()
-    before = (audit.path / "reports" / "toy-grounded.html").read_bytes()
-    (audit.path / "test_looking.py").write_text(AUDIT.replace("    judge(", "    raise KeyboardInterrupt\n    judge("))
-    audit()
-    after = (audit.path / "reports" / "toy-grounded.html").read_bytes()
-    assert before == after or b"</html>" in after
+    report = audit.path / "reports" / "toy-grounded.html"
+    before = report.read_bytes()
+    (audit.path / "test_looking.py").write_text(AUDIT.replace("    judge(", "    import os; os._exit(9)\n    judge("))
+    options = ("--model", "toy-grounded", "--limit", "20", "--thresholds", audit.path / "demands.toml")
+    assert pytester.runpytest_subprocess("-p", "no:cacheprovider", *options).ret == 9
+    assert report.read_bytes() == before
 
 
 def test_workers_give_the_same_verdicts(audit):
