@@ -172,11 +172,25 @@ def test_a_known_failure_is_expected_and_nothing_else(audit):
     done.stdout.fnmatch_lines(["*take it off the list*"])
 
 
-def test_too_many_refused_is_an_error_that_names_them(audit):
+def refusing(audit, every):
+    """Let the cover of every n-th sample be refused, and allow next to no refusals."""
     demands = audit.path / "strict.toml"
     demands.write_text(DEMANDS.format(bound="at_least = 0.3").replace("at_most = 0.9", "at_most = 0.0001"))
-    (audit.path / "test_looking.py").write_text(AUDIT.replace("(Cover(unit.slot.region_ids),)", "(Cover('nobody'),)"))
-    done = audit("--thresholds", demands)
+    target = f"('nobody',) if int(unit.sample.image_id.split('-')[-1]) % {every} == 0 else unit.slot.region_ids"
+    (audit.path / "test_looking.py").write_text(AUDIT.replace("Cover(unit.slot.region_ids)", f"Cover({target})"))
+    return ("--thresholds", demands)
+
+
+def test_too_many_refused_is_an_error_that_names_them(audit):
+    done = audit(*refusing(audit, 2))
+    done.assert_outcomes(failed=1, skipped=1)
+    done.stdout.fnmatch_lines(["*units were refused, at most 0% may be*nobody*"])
+
+
+def test_data_that_cannot_be_asked_at_all_fail_nothing_but_the_gate(audit):
+    options = refusing(audit, 1)
+    audit(*options).assert_outcomes(skipped=2)
+    done = audit(*options, "--gate")
     done.assert_outcomes(failed=1, skipped=1)
     done.stdout.fnmatch_lines(["*units were refused, at most 0% may be*"])
 

@@ -75,7 +75,9 @@ class Judge:
     def _look(self, criterion: Criterion, statistic: Statistic, competence: Statistic | None, look: int) -> Verdict:
         table, seed = self._run.table(self.family, self.design, look), self._run.options.seed
         if fault := self._fault(table):
-            return Verdict(criterion, "error", fault)
+            # Photos without boxes, say, cannot be asked this at all; a gate must not take that for an answer.
+            silent = not len(table) and not self._run.options.gate
+            return not_applicable(criterion, fault) if silent else Verdict(criterion, "error", fault)
         if reason := self._incompetent(competence, table):
             return not_applicable(criterion, reason)
         return decide(statistic(table, alpha=criterion.alpha, seed=seed), criterion)
