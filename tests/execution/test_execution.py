@@ -154,12 +154,21 @@ def test_a_batch_size_below_one_is_refused(size):
 
 def test_the_size_grows_while_that_pays_and_settles():
     size = BatchSize()
-    rates = {1: 10, 2: 20, 4: 40, 8: 41, 16: 41}
+    rates = {8: 20, 16: 40, 32: 41, 64: 41}
     seen = []
     for _ in range(6):
         seen.append(size.now)
         size.ran(rates[size.now])
-    assert seen == [1, 2, 4, 8, 4, 4]
+    assert seen == [8, 16, 32, 64, 16, 16]
+
+
+def test_one_slow_batch_does_not_end_the_search():
+    size, rates = BatchSize(), {8: 20, 16: 19, 32: 60, 64: 80, 128: 90}
+    seen = []
+    for _ in range(6):
+        seen.append(size.now)
+        size.ran(rates[size.now])
+    assert seen == [8, 16, 32, 64, 128, 128]
 
 
 def test_a_unit_that_cannot_be_asked_is_refused_with_the_reason_and_counted():
@@ -238,7 +247,7 @@ def test_progress_moves_on_a_terminal_and_is_silent_without_a_stream():
     progress.advance(4)
     assert "albef 4/10 passes" in stream.getvalue()
     progress.close()
-    assert stream.getvalue().endswith("\r\x1b[K")
+    assert stream.getvalue().endswith("\x1b8\x1b[K")  # back where the line began, and nothing behind it
     quiet = Progress(10)
     quiet.advance(4)
     assert "4/10" in str(quiet)

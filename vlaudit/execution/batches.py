@@ -13,7 +13,9 @@ from vlaudit.models.base import ModelAdapter
 from vlaudit.traces import Attention, Hidden, Trace
 
 LARGEST = 128
-_WORTH = 1.1  # a larger batch must be a tenth faster a sample, or its memory is not worth it
+FIRST = 8
+_WORTH = 1.05  # a larger batch must be a twentieth faster a sample, or its memory is not worth it
+_PATIENCE = 2  # sizes that may disappoint before the best is settled on: what else the machine does costs one, too
 
 
 def in_order(inputs: Sequence[Planned]) -> list[Planned]:
@@ -32,25 +34,26 @@ def _cost(planned: Planned) -> tuple[int, int, str, str]:
 
 
 class BatchSize:
-    """How many inputs to run at once: doubled while that makes a sample faster, halved where memory runs out."""
+    """How many inputs to run at once: doubled while that makes a sample faster, halved where memory runs out.
+
+    Settles on the fastest size, once the two after it were no faster.
+    """
 
     def __init__(self, fixed: int | None = None) -> None:
         if fixed is not None and fixed < 1:
             raise UsageError(f"--batch-size must be auto or at least 1, got {fixed}")
-        self.now = fixed or 1
+        self.now = fixed or FIRST
         self._settled = fixed is not None
-        self._best = 0.0
+        self._best, self._rate = self.now, 0.0
 
     def ran(self, rate: float) -> None:
         """Learn the rate (inputs a second) of a full batch of the present size."""
         if self._settled:
             return
-        if rate < self._best * _WORTH:
-            self._settled, self.now = True, max(self.now // 2, 1)
-        else:
-            self._best = max(self._best, rate)
-            self.now = min(self.now * 2, LARGEST)
-            self._settled = self.now == LARGEST
+        if rate >= self._rate * _WORTH:
+            self._best, self._rate = self.now, rate
+        self._settled = self.now >= min(self._best << _PATIENCE, LARGEST)
+        self.now = self._best if self._settled else self.now * 2
 
     def too_large(self) -> None:
         """Halve; `MemoryError` where one input alone did not fit."""

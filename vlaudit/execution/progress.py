@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from typing import Protocol, runtime_checkable
 
@@ -55,16 +54,11 @@ class Progress:
     def close(self) -> None:
         """Wipe the moving line."""
         if self._moves and self._stream is not None:
-            self._stream.write("\r\x1b[K")
+            self._stream.write("\x1b[K")
             self._stream.flush()
 
     def _write(self, text: str) -> None:
         if self._stream is None:
             return
-        self._stream.write(f"\r\x1b[K{text}" if self._moves else f"{text}\n")
+        self._stream.write(f"\x1b7{text}\x1b[K\x1b8" if self._moves else f"{text}\n")  # behind what stands there
         self._stream.flush()
-
-
-def on_stderr(total: int, label: str) -> Progress:
-    """Return a progress line on this process's own standard error, whatever pytest captures."""
-    return Progress(total, sys.__stderr__, label=label)

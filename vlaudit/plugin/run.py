@@ -14,7 +14,7 @@ from vlaudit import datasets
 from vlaudit.datasets import Dataset
 from vlaudit.errors import UsageError
 from vlaudit.execution.plan import plan
-from vlaudit.execution.progress import on_stderr
+from vlaudit.execution.progress import Progress, Stream
 from vlaudit.execution.run import Measured, run
 from vlaudit.findings import Design, Finding
 from vlaudit.measures.base import Unit
@@ -39,6 +39,7 @@ class Run:
         self, options: Options, models: Mapping[str, ModelAdapter], data: Dataset, thresholds: Thresholds
     ) -> None:
         self.options, self.models, self.data, self.thresholds = options, models, data, thresholds
+        self.stream: Stream | None = None  # where it is said how far the passes are
         self.findings: dict[str, Finding] = {}
         self._designs: dict[str, dict[str, Design]] = defaultdict(dict)
         self._of_finding: dict[str, dict[str, dict[str, None]]] = defaultdict(dict)  # ordered sets of design ids
@@ -112,7 +113,7 @@ class Run:
     def _measure(self, family: str, designs: Sequence[Design], look: int) -> Measured:
         model = self.models[family]
         planned = plan(designs, self.samples(look), model, self.options.seed)
-        progress = on_stderr(len(planned.inputs), model.name)
+        progress = Progress(len(planned.inputs), self.stream, label=model.name)
         return run(planned, model, batch_size=self.options.batch_size, progress=progress)
 
     def table(self, family: str, design: Design, look: int = 0) -> Table:

@@ -14,6 +14,7 @@ from vlaudit.errors import VlauditError
 from vlaudit.plugin.ledger import Ledger, drawn_by
 from vlaudit.plugin.options import Options, unfinished
 from vlaudit.plugin.run import RUN, Run
+from vlaudit.plugin.uncaptured import Uncaptured
 from vlaudit.reporting.document import RunDocument
 from vlaudit.reporting.files import check_writable
 from vlaudit.reporting.html import finish, render_sections, report_title
@@ -26,6 +27,7 @@ class AuditSession:
     def __init__(self, run: Run, config: pytest.Config) -> None:
         self.run, self.config = run, config
         self.ledger = Ledger(run, config)
+        run.stream = Uncaptured(config)
         self.is_worker = hasattr(config, "workerinput")
         self._page = unfinished(run.options.html)
         self._document: RunDocument | None = None
