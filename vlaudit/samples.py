@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -148,6 +148,11 @@ class Region:
     attributes: tuple[str, ...] = ()
     visible: bool = True
     features: Float[np.ndarray, "width"] | None = field(default=None, compare=False, repr=False)
+
+    @cached_property
+    def key(self) -> str:
+        """A digest of all that is known of it, features included."""
+        return digest(self, b"" if self.features is None else self.features.tobytes())
 
 
 class Span(NamedTuple):

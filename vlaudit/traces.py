@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -139,16 +140,26 @@ class ImageAxis:
         [0.0, 0.5, 1.0]
         """
         if self.unit == "patch":
-            return np.array([0.0 if cell is None else _share(cell, box) for cell in self.boxes])
+            return self._shares(box)
         overlap = np.array([0.0 if cell is None else cell.iou(box) for cell in self.boxes])
         best = np.zeros(len(self.boxes))
         if len(overlap) and overlap.max() >= 0.5:
             best[int(overlap.argmax())] = 1.0
         return best
 
+    def _shares(self, box: Box) -> Float[np.ndarray, "positions"]:
+        left, top, right, bottom = self._edges
+        across = np.minimum(right, box.right) - np.maximum(left, box.left)
+        down = np.minimum(bottom, box.bottom) - np.maximum(top, box.top)
+        area = (right - left) * (bottom - top)
+        shares: np.ndarray = np.maximum(across, 0) * np.maximum(down, 0) / area
+        shares[np.isnan(shares)] = 0.0
+        return shares
 
-def _share(cell: Box, box: Box) -> float:
-    return cell.intersection(box).area / cell.area
+    @cached_property
+    def _edges(self) -> Float[np.ndarray, "4 positions"]:
+        """Return left, top, right, bottom of every position; NaN for what stands for the whole image."""
+        return np.array([(np.nan,) * 4 if box is None else box for box in self.boxes], dtype=float).reshape(-1, 4).T
 
 
 @dataclass(frozen=True, eq=False)

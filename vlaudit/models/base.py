@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
 import torch
 
-from vlaudit.samples import Region, Sample
+from vlaudit.samples import Sample
 from vlaudit.seeds import digest
 from vlaudit.traces import Attention, Hidden, Modality, Reading, Trace
 
@@ -90,7 +91,7 @@ class ForwardRequest:
     sample: Sample
     readings: frozenset[Reading]
 
-    @property
+    @cached_property
     def key(self) -> str:
         """A digest of everything that a model can read in the sample; equal keys merge into one pass."""
         sample = self.sample
@@ -98,13 +99,8 @@ class ForwardRequest:
             sample.image and sample.image.key,
             sample.caption,
             tuple(sample.hidden_phrases),
-            tuple(_region_key(region) for region in sample.regions),
+            tuple(region.key for region in sample.regions),
         )
-
-
-def _region_key(region: Region) -> str:
-    features = b"" if region.features is None else region.features.tobytes()
-    return digest(region, features)
 
 
 @dataclass(frozen=True)

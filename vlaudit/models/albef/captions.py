@@ -7,6 +7,7 @@ section of its published layout). Differs: nothing is truncated; a caption that 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from vlaudit.models.vocabulary import Piece, Vocabulary
 from vlaudit.samples import Sample, Span
@@ -16,6 +17,7 @@ MAX_WORDS = 30
 _DROPPED = frozenset(",.'!?\"()*#:;~")
 
 
+@lru_cache(maxsize=1024)
 def clean(caption: str) -> tuple[str, tuple[int, ...]]:
     r"""Return the cleaned caption, and for each of its characters the index that it had in the original.
 
@@ -77,11 +79,16 @@ class Encoding:
 
 def encode(sample: Sample, vocabulary: Vocabulary) -> Encoding:
     """Encode a sample's caption with its hidden phrases masked, however long it is."""
-    text, origins = clean(sample.caption)
+    return _encoded(sample.caption, sample.hidden_phrases, vocabulary)
+
+
+@lru_cache(maxsize=1024)  # a caption is encoded when its request is planned, checked and answered
+def _encoded(caption: str, hidden_phrases: tuple[Span, ...], vocabulary: Vocabulary) -> Encoding:
+    text, origins = clean(caption)
     pieces = vocabulary.pieces(text)
-    spans = (None, *(_span(piece, origins, sample.caption) for piece in pieces))
+    spans = (None, *(_span(piece, origins, caption) for piece in pieces))
     axis = TextAxis(spans)
-    hidden = tuple(axis.positions(*phrase) for phrase in sample.hidden_phrases)
+    hidden = tuple(axis.positions(*phrase) for phrase in hidden_phrases)
     originals = (vocabulary.cls, *(piece.id for piece in pieces))
     masked = {position for phrase in hidden for position in phrase}
     ids = tuple(vocabulary.mask if i in masked else piece for i, piece in enumerate(originals))

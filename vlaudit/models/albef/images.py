@@ -6,6 +6,8 @@ Source: the official evaluation transform: RGB, resized to a square whatever the
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import PIL.Image
 import torch
 from jaxtyping import Float
@@ -29,7 +31,12 @@ def preprocess(image: Image, size: int) -> Float[Tensor, "3 size size"]:
 
 def patch_axis(image: Image, grid: int) -> ImageAxis:
     """Return [CLS] and the patches row by row, as boxes in pixels of the image before it was resized."""
-    across, down = image.width / grid, image.height / grid
+    return _patches(image.width, image.height, grid)
+
+
+@lru_cache(maxsize=256)  # most images of a data set have one of a few sizes
+def _patches(width: int, height: int, grid: int) -> ImageAxis:
+    across, down = width / grid, height / grid
     cells = [
         Box(column * across, row * down, (column + 1) * across, (row + 1) * down)
         for row in range(grid)
