@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -34,6 +35,7 @@ class Watch:
 
     def __init__(self) -> None:
         self.run: Any = None
+        self.tests: Counter[str] = Counter()  # how many read each design
         self.took: Clock | None = None
 
     @pytest.hookimpl(trylast=True)
@@ -41,6 +43,8 @@ class Watch:
         """Start the clock: models are loaded, tests are chosen."""
         from vlaudit.plugin.run import RUN  # noqa: PLC0415 (torch is loaded by then; the cold start is measured)
 
+        marks = (item.get_closest_marker("audit") for item in session.items)
+        self.tests.update(mark.args[1].id for mark in marks if mark is not None)
         self.run, self._started = session.config.stash[RUN], Clock()
 
     def pytest_unconfigure(self) -> None:
