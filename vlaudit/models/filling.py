@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 from torch import nn
 
@@ -10,8 +11,10 @@ from vlaudit.models.base import LoadOptions
 from vlaudit.models.checkpoint import KeyReport, KeyRules, WeightsFile, match_keys
 from vlaudit.models.skeleton import skeleton
 
+Network = TypeVar("Network", bound=nn.Module)
 
-def filled[Network: nn.Module](
+
+def filled(
     build: Callable[[], Network], file: WeightsFile, rules: KeyRules, options: LoadOptions, *, family: str
 ) -> tuple[Network, KeyReport]:
     """Build a network without memory for its weights, check the file against it, and put the weights in their place.

@@ -26,7 +26,7 @@ class Inputs:
 
     `mask` and `present` are 1 where a real token or region stands. `boxes` are left, top, right, bottom as shares of
     the image's sides, 0 to 1. Features of padded regions are zero, and so are their boxes. `hidden` marks regions that
-    the model must tell from the rest: their features are zero already. `types` are token types, 0 everywhere where None.
+    the model must tell from the rest: their features are zero already. `types` are token types, all 0 where None.
     Text-only models are given no features. A network with `global_region` finds the whole image in its first region.
     """
 
