@@ -15,11 +15,12 @@ import torch
 
 from vlaudit.errors import RequestError
 from vlaudit.models.albef.answers import Answers
-from vlaudit.models.albef.captions import Encoding, encode, too_long
+from vlaudit.models.albef.captions import encode, too_long
 from vlaudit.models.albef.images import patch_axis
 from vlaudit.models.albef.network import Albef
 from vlaudit.models.albef.passes import Inside, Passes
 from vlaudit.models.base import AttentionShape, Capabilities, ForwardRequest
+from vlaudit.models.encodings import Encoding, hides_badly, unknown_words
 from vlaudit.models.precision import exact_float32
 from vlaudit.models.provenance import Provenance
 from vlaudit.models.vocabulary import Vocabulary
@@ -68,17 +69,12 @@ class AlbefAdapter:
     def refusal(self, request: ForwardRequest) -> str | None:
         """Say why this request cannot be answered, or None."""
         for reading in request.readings:
-            if reason := self.capabilities.lacks(reading) or self._unknown_words(reading):
+            if reason := self.capabilities.lacks(reading) or unknown_words(reading, self.vocabulary):
                 return reason
         if request.sample.image is None and any(self._sees(reading) for reading in request.readings):
             return "it has no image"
         encoding = encode(request.sample, self._vocabulary)
-        return too_long(request.sample, encoding, self.max_length) or _hides_badly(request, encoding)
-
-    def _unknown_words(self, reading: Reading) -> str | None:
-        words = (reading.words or ()) if isinstance(reading, Words) else ()
-        unknown = [word for word in words if word not in self.vocabulary]
-        return f"not single pieces of its vocabulary: {', '.join(unknown)}" if unknown else None
+        return too_long(request.sample, encoding, self.max_length) or hides_badly(request, encoding)
 
     def _sees(self, reading: Reading) -> bool:
         modality = reading.queries if isinstance(reading, Attention) else getattr(reading, "modality", None)
@@ -143,18 +139,6 @@ class AlbefAdapter:
         arrays = {reading: answers.read(reading, number) for reading in request.readings}
         image, grid = request.sample.image, self.network.config.vision.grid
         return Trace(request.key, arrays, caption.axis, patch_axis(image, grid) if image else None)
-
-
-def _hides_badly(request: ForwardRequest, caption: Encoding) -> str | None:
-    """Say why what is hidden cannot be asked for, or None."""
-    one_piece = any(isinstance(reading, Words) for reading in request.readings)
-    for phrase, positions in zip(request.sample.hidden_phrases, caption.axis.hidden, strict=True):
-        hidden = request.sample.text(phrase)
-        if not positions:
-            return f"its hidden phrase {hidden!r} has no piece that this model reads"
-        if one_piece and len(positions) > 1:
-            return f"its hidden word {hidden!r} has {len(positions)} pieces in this vocabulary, Words reads one"
-    return None
 
 
 def _capabilities(network: Albef) -> Capabilities:

@@ -11,10 +11,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from vlaudit.errors import RequestError
-from vlaudit.models.albef.captions import Encoding
 from vlaudit.models.albef.network import Albef
 from vlaudit.models.albef.passes import Pass
 from vlaudit.models.base import Capabilities
+from vlaudit.models.encodings import Encoding
 from vlaudit.traces import Attention, Feature, Hidden, HiddenPieces, Match, Reading, Words
 
 

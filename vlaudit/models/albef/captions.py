@@ -6,12 +6,11 @@ section of its published layout). Differs: nothing is truncated; a caption that 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 
+from vlaudit.models.encodings import Encoding, hiding
 from vlaudit.models.vocabulary import Piece, Vocabulary
 from vlaudit.samples import Sample, Span
-from vlaudit.traces import TextAxis
 
 MAX_WORDS = 30
 _DROPPED = frozenset(",.'!?\"()*#:;~")
@@ -65,20 +64,8 @@ def _collapse(characters: list[tuple[str, int]]) -> list[tuple[str, int]]:
     return kept[:-1]
 
 
-@dataclass(frozen=True)
-class Encoding:
-    """A caption as ids: [CLS] and its pieces, no [SEP]; `axis` says what each position reads in the original.
-
-    `originals` are the ids before hiding, so that the hidden pieces' own probability can be read.
-    """
-
-    ids: tuple[int, ...]
-    originals: tuple[int, ...]
-    axis: TextAxis
-
-
 def encode(sample: Sample, vocabulary: Vocabulary) -> Encoding:
-    """Encode a sample's caption with its hidden phrases masked, however long it is."""
+    """Encode a caption as [CLS] and its pieces, no [SEP], with its hidden phrases masked, however long it is."""
     return _encoded(sample.caption, sample.hidden_phrases, vocabulary)
 
 
@@ -87,12 +74,8 @@ def _encoded(caption: str, hidden_phrases: tuple[Span, ...], vocabulary: Vocabul
     text, origins = clean(caption)
     pieces = vocabulary.pieces(text)
     spans = (None, *(_span(piece, origins, caption) for piece in pieces))
-    axis = TextAxis(spans)
-    hidden = tuple(axis.positions(*phrase) for phrase in hidden_phrases)
     originals = (vocabulary.cls, *(piece.id for piece in pieces))
-    masked = {position for phrase in hidden for position in phrase}
-    ids = tuple(vocabulary.mask if i in masked else piece for i, piece in enumerate(originals))
-    return Encoding(ids, originals, TextAxis(spans, hidden))
+    return hiding(originals, spans, hidden_phrases, vocabulary.mask)
 
 
 def _span(piece: Piece, origins: tuple[int, ...], caption: str) -> Span:

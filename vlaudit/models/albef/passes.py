@@ -10,10 +10,10 @@ from jaxtyping import Int
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from vlaudit.models.albef.captions import Encoding
 from vlaudit.models.albef.images import preprocess
 from vlaudit.models.albef.network import Albef
 from vlaudit.models.attention import Encoded
+from vlaudit.models.encodings import Encoding
 from vlaudit.models.memo import Memo
 from vlaudit.samples import Image
 
