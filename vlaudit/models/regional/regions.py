@@ -1,0 +1,108 @@
+"""The regions of a sample as a model reads them: features, and boxes as shares of the image's sides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from vlaudit.errors import RequestError
+from vlaudit.models.regional.streams import Layout
+from vlaudit.samples import Box, Image, Region, Sample
+from vlaudit.traces import ImageAxis
+
+SLACK = 1.0
+"""Pixels by which a detector's box may leave its image: boxes are rounded when they are stored."""
+
+
+class Encoder(Protocol):
+    """Gives a region its features from the pixels inside its box, as a model's own detector does."""
+
+    width: int
+
+    def features(self, asked: Sequence[tuple[Image, Sequence[Box]]]) -> list[Float[Tensor, "regions width"]]:
+        """Return the features of every box, image by image."""
+        ...
+
+
+def region_refusal(sample: Sample, layout: Layout, encoder: Encoder | None) -> str | None:
+    """Say why the regions of a sample cannot be read by a model of this layout, or None."""
+    if sample.image is None:
+        return "it has no image, so nothing says how large the picture is that its boxes lie in"
+    if not sample.regions:
+        return "it has no regions, and this model reads regions; give data with boxes"
+    for region in sample.regions:
+        if reason := _fault(region, sample.image, layout, encoder):
+            return f"region {region.id!r} {reason}"
+    return None
+
+
+def _fault(region: Region, image: Image, layout: Layout, encoder: Encoder | None) -> str | None:
+    box = region.box
+    outside = min(box.left, box.top, image.width - box.right, image.height - box.bottom) < -SLACK
+    if outside or box.area <= 0:
+        return (
+            f"has the box {tuple(round(edge, 1) for edge in box)}, which does not lie inside its image of "
+            f"{image.width} x {image.height} pixels"
+        )
+    if region.features is None:
+        if encoder is not None:
+            return None
+        return (
+            "has no features, and this checkpoint comes without an encoder for pixels; give features=FILE with the "
+            "data (what changes the pixels of an image, but for covering and blanking, cannot be asked of stored ones)"
+        )
+    if len(region.features) != layout.region_width:
+        return f"has {len(region.features)} features, this checkpoint reads {layout.region_width}"
+    return None
+
+
+def features_of(samples: Sequence[Sample], encoder: Encoder | None) -> list[Float[Tensor, "regions width"]]:
+    """Return the features of every sample's regions; those that have none are encoded from the pixels, all at once."""
+    bare = [[region.box for region in sample.regions if region.features is None] for sample in samples]
+    asked = [(sample.image, boxes) for sample, boxes in zip(samples, bare, strict=True) if boxes and sample.image]
+    if asked and encoder is None:
+        raise RequestError("regions without features came to a model without an encoder")
+    encoded = iter(encoder.features(asked) if encoder and asked else ())
+    return [_joined(sample, next(encoded) if boxes else None) for sample, boxes in zip(samples, bare, strict=True)]
+
+
+def _joined(sample: Sample, encoded: Float[Tensor, "encoded width"] | None) -> Float[Tensor, "regions width"]:
+    if encoded is not None and len(encoded) == len(sample.regions):
+        return encoded
+    fresh = iter(encoded if encoded is not None else ())
+    rows = [
+        next(fresh).cpu() if region.features is None else torch.from_numpy(np.asarray(region.features, np.float32))
+        for region in sample.regions
+    ]
+    return torch.stack(rows)
+
+
+def boxes_of(sample: Sample) -> Float[Tensor, "regions 4"]:
+    """Return left, top, right, bottom of every region as shares of the image's width and height, 0 to 1."""
+    image = sample.image
+    if image is None:
+        raise RequestError(f"sample {sample.id}: it has no image to place boxes in")
+    pixels = torch.tensor([region.box for region in sample.regions], dtype=torch.float32).reshape(-1, 4)
+    return pixels / torch.tensor([image.width, image.height, image.width, image.height], dtype=torch.float32)
+
+
+def with_global(
+    features: Float[Tensor, "regions width"], boxes: Float[Tensor, "regions 4"]
+) -> tuple[Float[Tensor, "positions width"], Float[Tensor, "positions 4"]]:
+    """Put one region for the whole image first: the mean of all features, the box of the image.
+
+    Source: VOLTA's evaluation reader (see REGION_MODELS.md beside the goldens); its pretraining divides otherwise.
+    """
+    whole = torch.tensor([[0.0, 0.0, 1.0, 1.0]]).to(boxes)
+    return torch.cat([features.mean(0, keepdim=True), features]), torch.cat([whole, boxes])
+
+
+def region_axis(sample: Sample, layout: Layout) -> ImageAxis:
+    """Return where the regions lie among the image positions."""
+    boxes = [region.box for region in sample.regions]
+    return ImageAxis((None, *boxes) if layout.global_region else tuple(boxes), "region")
