@@ -7,6 +7,7 @@ Source: Jung, Byun and Moon, challenges of vision-language models (ALBEF), Figur
 Differs: the study prints one example of each cell, here each is a mean over many images; its hint names the answer's
 neighbourhood as ours does, and the copy hint, which names the answer itself, is a condition of its own. "Blocked" is
 the object covered, as in the study; the image blanked and an equal area covered elsewhere are shown beside it.
+Where both modalities stand under one softmax, what [CLS] attends to is asked too, as VALUE did: see `ClsImportance`.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from collections.abc import Mapping
 import pytest
 
 from vlaudit.datasets.answers import answers
-from vlaudit.designs import NOUNS, OneSlot, PairedUnit, asked, hiding, of_kinds
+from vlaudit.designs import NOUNS, OneSlot, PairedUnit, asked, every_sample, hiding, of_kinds
 from vlaudit.findings import Ask, Design, Finding
-from vlaudit.measures import MatchProbability, TwoByTwo, Unit, WordProbability
+from vlaudit.measures import ClsImportance, MatchProbability, TwoByTwo, Unit, WordProbability
+from vlaudit.measures.importance import READINGS as IMPORTANCE_READINGS
 from vlaudit.models.base import Capabilities
 from vlaudit.perturbations import (
     Blank,
@@ -30,7 +32,7 @@ from vlaudit.perturbations import (
     Perturbation,
     Reveal,
 )
-from vlaudit.reporting.exhibits import Bars, ConditionPictures, Telling
+from vlaudit.reporting.exhibits import Bars, ConditionPictures, Curves, HeadMap, Telling
 from vlaudit.statistics import Mean, Proportion
 from vlaudit.traces import Match, Words
 
@@ -72,6 +74,11 @@ def match_asks(unit: PairedUnit) -> Mapping[str, Ask]:
     return {**cells, "match.other": Ask(unit.sample, (Mismatch(unit.other),), frozenset({Match()}))}
 
 
+def importance_asks(unit: Unit) -> Mapping[str, Ask]:
+    """Ask what [CLS] of the caption as it is looks at."""
+    return {"own": Ask(unit.sample, (), IMPORTANCE_READINGS)}
+
+
 def wants_words(capabilities: Capabilities) -> str | None:
     """Say why a model cannot be asked for words."""
     return capabilities.lacks(Words(("dog",)))
@@ -82,6 +89,15 @@ def wants_odds(capabilities: Capabilities) -> str | None:
     if capabilities.match == "log-odds":
         return None
     return capabilities.lacks(Match()) or "its match scores can be compared between captions of one image only"
+
+
+def wants_one_softmax(capabilities: Capabilities) -> str | None:
+    """Say why the masses on the two modalities cannot be compared."""
+    if capabilities.joint_softmax:
+        return next((lack for reading in IMPORTANCE_READINGS if (lack := capabilities.lacks(reading))), None)
+    if capabilities.visual_unit is None:
+        return f"a {capabilities.architecture} model reads no image"
+    return "its text and image keys do not stand under one softmax, so the masses on them cannot be compared"
 
 
 NAMED = of_kinds(*NOUNS)
@@ -106,6 +122,7 @@ CONTROLS = Design(
     WordProbability(answers, clean="plain"),
     wants_words,
 )
+IMPORTANCE = Design("text_dominance.importance", every_sample, importance_asks, ClsImportance(), wants_one_softmax)
 
 FINDING = Finding(
     id="text_dominance",
@@ -179,6 +196,22 @@ FINDING = Finding(
             },
             note="no criterion reads these",
         ),
+        Curves(
+            "What [CLS] looks at, by layer",
+            {"text": "text_mass_layer", "image": "image_mass_layer"},
+            unit="attention mass",
+            note="[CLS] and [SEP] left out; the mean over heads",
+        ),
+        Curves(
+            "What [CLS] looks at, per token",
+            {"a token of text": "text_mass_token", "a token of the image": "image_mass_token"},
+            unit="attention mass",
+        ),
+        HeadMap(
+            "What [CLS] looks at, by head: image minus text",
+            "image_excess",
+            unit="difference of attention mass",
+        ),
         Telling(
             "Where the image matters least",
             "vision_effect",
@@ -216,3 +249,9 @@ def test_controls(judge):
     """Shown beside the criteria, judged by none: what was measured is finite and holds every condition."""
     if CONTROLS.unfit(judge.model.capabilities) is None and len(judge.table):
         assert all(0 <= judge.table[f"{name}.p"].mean() <= 1 for name in _CONTROLS)
+
+
+@pytest.mark.audit(FINDING, IMPORTANCE)
+def test_cls_importance(judge):
+    """What stands for the pair does not look at the text alone."""
+    judge("cls_importance", Mean("image_share"))

@@ -18,7 +18,7 @@ from vlaudit.thresholds import read_thresholds
 FINDINGS = ("text_dominance", "mirror_skew", "color_bias", "fusion_trend", "coref_heads")
 UNITS = 60
 CRITERIA = {
-    "text_dominance": {"vision_effect", "image_over_hint", "match_needs_object"},
+    "text_dominance": {"vision_effect", "image_over_hint", "match_needs_object", "cls_importance"},
     "mirror_skew": {
         *("side_accuracy", "mirror_consistency", "side_preference", "match_side", "sideless_invariance"),
         *("position_uniform", "clause_order_invariance"),
@@ -114,7 +114,7 @@ def test_the_grounded_toy_fails_nothing_and_passes_what_60_images_decide(finding
 @pytest.mark.parametrize(
     ("finding", "criteria"),
     [
-        ("text_dominance", {"match_needs_object"}),
+        ("text_dominance", {"match_needs_object", "cls_importance"}),
         ("mirror_skew", {"match_side"}),
         ("fusion_trend", {"image_moves_text", "nmi_falls", "final_layer_mixed"}),
     ],

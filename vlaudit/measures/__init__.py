@@ -3,12 +3,14 @@
 from vlaudit.measures.base import Measure, Reduction, Unit, flat
 from vlaudit.measures.clusters import ModalityClusters
 from vlaudit.measures.factorial import TwoByTwo
+from vlaudit.measures.importance import ClsImportance
 from vlaudit.measures.links import PhraseRegionAttention
 from vlaudit.measures.matching import MatchProbability
 from vlaudit.measures.shift import TextShift
 from vlaudit.measures.words import SideProbability, WordProbability
 
 __all__ = [
+    "ClsImportance",
     "MatchProbability",
     "Measure",
     "ModalityClusters",

@@ -224,6 +224,14 @@ class BlindToy(_Toy):
         """Take nothing in."""
         return 0.0
 
+    def joint_attention(
+        self, sample: Sample, text: TextAxis, image: ImageAxis
+    ) -> Float[Tensor, "heads positions positions"]:
+        """Look at the text alone, evenly."""
+        heads = torch.zeros_like(super().joint_attention(sample, text, image))
+        heads[:, :, : len(text)] = 1 / len(text)
+        return heads
+
 
 def _all(sample: Sample) -> list[Span]:
     return words_of(sample.caption)
