@@ -10,7 +10,7 @@ import pytest
 import torch
 from parity.albef import encode, load_case
 
-from vlaudit.models.albef import text as text_module
+from vlaudit.models import bert_layers
 from vlaudit.models.albef import vision as vision_module
 from vlaudit.models.albef.losses import distilled_masked_word_loss, masked_word_loss
 from vlaudit.models.albef.network import Albef
@@ -69,7 +69,7 @@ def test_epsilon_of_the_text_encoder_shows(case, network):
 
 
 @pytest.mark.parametrize(
-    ("module", "name"), [(vision_module, "image_embeds"), (text_module, "mlm_logits")], ids=["image", "text"]
+    ("module", "name"), [(vision_module, "image_embeds"), (bert_layers, "mlm_logits")], ids=["image", "text"]
 )
 def test_approximate_gelu_shows(tiny_even, monkeypatch, module, name):
     """Trap 2: the exact GELU, in both encoders."""

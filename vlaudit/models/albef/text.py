@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from vlaudit.errors import RequestError
 from vlaudit.models.albef.config import TextConfig
-from vlaudit.models.attention import Encoded, Layers, additive_mask, attend, merge_heads, split_heads, wanted
+from vlaudit.models.attention import Encoded, Layers, additive_mask, wanted
+from vlaudit.models.bert_layers import Attention, HeadTransform, Intermediate, Residual
 
 
 class Embeddings(nn.Module):
@@ -34,86 +34,6 @@ class Embeddings(nn.Module):
         words = self.word_embeddings(input_ids) + self.token_type_embeddings.weight[0]
         summed: Tensor = self.LayerNorm(words + self.position_embeddings.weight[:length])
         return summed
-
-
-class Projections(nn.Module):
-    """Query, key and value of one attention; keys and values may come from states of another width."""
-
-    def __init__(self, config: TextConfig, source_width: int) -> None:
-        super().__init__()
-        self.heads = config.heads
-        self.query = nn.Linear(config.width, config.width)
-        self.key = nn.Linear(source_width, config.width)
-        self.value = nn.Linear(source_width, config.width)
-
-    def forward(
-        self,
-        hidden: Float[Tensor, "batch length width"],
-        source: Float[Tensor, "#batch keys source_width"],
-        mask: Float[Tensor, "batch 1 1 keys"] | None = None,
-        *,
-        weights: bool = False,
-    ) -> tuple[Float[Tensor, "batch length width"], Float[Tensor, "batch heads length keys"] | None]:
-        """Return the context vectors and, where asked for, the probabilities."""
-        query = split_heads(self.query(hidden), self.heads)
-        # Expanded after the projection: one image that many captions share is projected once.
-        key, value = (
-            split_heads(project(source), self.heads).expand(len(query), -1, -1, -1)
-            for project in (self.key, self.value)
-        )
-        context, probabilities = attend(query, key, value, mask, weights=weights)
-        return merge_heads(context), probabilities
-
-
-class Residual(nn.Module):
-    """A linear map whose result is added to the states and normalised after."""
-
-    def __init__(self, config: TextConfig, source_width: int) -> None:
-        super().__init__()
-        self.dense = nn.Linear(source_width, config.width)
-        self.LayerNorm = nn.LayerNorm(config.width, eps=config.layer_norm_eps)
-
-    def forward(
-        self,
-        update: Float[Tensor, "batch length source_width"],
-        hidden: Float[Tensor, "batch length width"],
-    ) -> Float[Tensor, "batch length width"]:
-        """Return the next states."""
-        following: Tensor = self.LayerNorm(self.dense(update) + hidden)
-        return following
-
-
-class Attention(nn.Module):
-    """Attention of the text to itself, or (with `source_width`) to the image, with its residual and norm."""
-
-    def __init__(self, config: TextConfig, source_width: int) -> None:
-        super().__init__()
-        self.self = Projections(config, source_width)
-        self.output = Residual(config, config.width)
-
-    def forward(
-        self,
-        hidden: Float[Tensor, "batch length width"],
-        source: Float[Tensor, "#batch keys source_width"],
-        mask: Float[Tensor, "batch 1 1 keys"] | None = None,
-        *,
-        weights: bool = False,
-    ) -> tuple[Float[Tensor, "batch length width"], Float[Tensor, "batch heads length keys"] | None]:
-        """Return the next states and, where asked for, the probabilities."""
-        context, probabilities = self.self(hidden, source, mask, weights=weights)
-        return self.output(context, hidden), probabilities
-
-
-class Intermediate(nn.Module):
-    """The widening half of the feed-forward part, with the exact (erf) GELU."""
-
-    def __init__(self, config: TextConfig) -> None:
-        super().__init__()
-        self.dense = nn.Linear(config.width, config.intermediate)
-
-    def forward(self, hidden: Float[Tensor, "batch length width"]) -> Float[Tensor, "batch length wide"]:
-        """Return the widened states."""
-        return F.gelu(self.dense(hidden))
 
 
 class Layer(nn.Module):
@@ -218,20 +138,6 @@ class TextEncoder(nn.Module):
             text_embeds, attention_mask, numbers, image_embeds, weights=weights, states=states
         )
         return fused
-
-
-class HeadTransform(nn.Module):
-    """What the word head does before the vocabulary: a linear map, the exact GELU, a norm."""
-
-    def __init__(self, config: TextConfig) -> None:
-        super().__init__()
-        self.dense = nn.Linear(config.width, config.width)
-        self.LayerNorm = nn.LayerNorm(config.width, eps=config.layer_norm_eps)
-
-    def forward(self, hidden: Float[Tensor, "*axes width"]) -> Float[Tensor, "*axes width"]:
-        """Return the transformed states."""
-        transformed: Tensor = self.LayerNorm(F.gelu(self.dense(hidden)))
-        return transformed
 
 
 class WordPredictions(nn.Module):
