@@ -28,6 +28,7 @@ class Family:
 # One line a family: "module:function", imported when it is asked for.
 FAMILIES: dict[str, Family] = {
     "albef": Family("vlaudit.models.albef.loading:load"),
+    "bert": Family("vlaudit.models.hf.loading:load_bert"),
     "toy-grounded": Family("vlaudit.models.toy:load_grounded", needs_weights=False),
     "toy-blind": Family("vlaudit.models.toy:load_blind", needs_weights=False),
 }

@@ -1,0 +1,51 @@
+"""Load a folder of transformers as an adapter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from vlaudit.models.base import LoadOptions
+from vlaudit.models.checkpoint import KeyReport, WeightsFile
+from vlaudit.models.hf.bert import open_bert
+from vlaudit.models.provenance import Provenance
+from vlaudit.models.regional.adapter import RegionAdapter
+from vlaudit.models.regional.streams import RegionNetwork
+from vlaudit.models.vocabulary import find_vocabulary
+
+PUBLISHED_VOCABULARY = "bert-base-uncased"
+
+
+def load_bert(options: LoadOptions) -> RegionAdapter:
+    """Load BERT: `--checkpoint` is a folder with config.json, weights and vocab.txt, or the weights file in it.
+
+    Raises `CheckpointError` or `VocabularyError` before anything is computed where the files are not right.
+    """
+    return _adapted("bert", "BertForMaskedLM", open_bert, options)
+
+
+def _adapted(
+    name: str,
+    described: str,
+    open_network: Callable[[LoadOptions], tuple[RegionNetwork, WeightsFile, KeyReport]],
+    options: LoadOptions,
+) -> RegionAdapter:
+    network, file, keys = open_network(options)
+    vocabulary = find_vocabulary(
+        file.path,
+        tokenizer=options.tokenizer,
+        published=PUBLISHED_VOCABULARY,
+        rows=network.layout.vocabulary_size,
+        download=options.download,
+    )
+    layout = f"transformers {described}, {_counted(network)}"
+    return RegionAdapter(name, network, vocabulary, partial(_provenance, name, file, keys, layout, vocabulary.source))
+
+
+def _provenance(name: str, file: WeightsFile, keys: KeyReport, layout: str, vocabulary: str) -> Provenance:
+    return Provenance(name, file.path, file.sha256.result(), keys, layout, vocabulary)
+
+
+def _counted(network: RegionNetwork) -> str:
+    layers = {layer for numbers in network.layout.attention.values() for layer in numbers}
+    return f"{len(layers)} layers of {network.layout.heads} heads"
