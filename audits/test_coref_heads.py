@@ -1,6 +1,8 @@
 """Some head links a phrase with what it names.
 
 Source: VALUE (Cao et al. 2020), Sections 3.3.1 and 3.3.2, Table 2.
+In two-stream models links are demanded from image to text alone: of Table 2's cells from text to image, those of
+LXMERT are no better than random.
 Differs: the paper prints the largest mean over all heads, for linked and for random pairs apart; the largest of many
 means is high on noise too. Here the difference to a random partner is judged head by head, and "some head" is chosen
 on other images than it is tested on; the naive maximum is shown beside it. Mass, not the largest single weight.
@@ -130,6 +132,10 @@ CASES = [
 def test_links_above_random(judge, kind, direction):
     """Some head puts more mass on the pair than on a random partner."""
     criterion = f"links_above_random[{kind}-{direction}]"
+    if direction == "text_image" and judge.model.capabilities.architecture == "two-stream":
+        judge.skip(
+            criterion, "in two-stream models these heads are no better than random (VALUE Table 2): drawn, not demanded"
+        )
     if len(judge.table) and kind not in judge.table["type"]:
         judge.skip(
             criterion, f"no phrase of type {kind} has both a region and something to compare it with in these data"
