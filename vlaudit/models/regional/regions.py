@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ SLACK = 1.0
 """Pixels by which a detector's box may leave its image: boxes are rounded when they are stored."""
 
 
+@runtime_checkable
 class Encoder(Protocol):
     """Gives a region its features from the pixels inside its box, as a model's own detector does."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -85,6 +85,7 @@ class Layout:
     matches: bool = True
 
 
+@runtime_checkable
 class RegionNetwork(Protocol):
     """A torch module that answers for one architecture. Heads that a network lacks are never asked (see `Layout`)."""
 
