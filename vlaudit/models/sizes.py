@@ -59,7 +59,7 @@ def agreed_sizes(seen: Mapping[str, int], config: Mapping[str, Any]) -> dict[str
     if config.get("hidden_act", "gelu") != "gelu":
         raise CheckpointError(f"hidden_act must be 'gelu', the exact one, got {config['hidden_act']!r}")
     found: dict[str, Any] = dict(seen)
-    found[HEADS] = _heads(config[HEADS] if HEADS in config else None, seen[WIDTH])
+    found[HEADS] = _heads(config.get(HEADS), seen[WIDTH])
     if EPSILON in config:
         found[EPSILON] = _epsilon(config[EPSILON])
     return found

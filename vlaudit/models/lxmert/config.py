@@ -1,0 +1,125 @@
+"""The sizes of an LXMERT network: as given, or read off a checkpoint's tensors and the config beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from vlaudit.errors import CheckpointError
+from vlaudit.models.sizes import HasShape, agreed_sizes, count_modules, shape_of
+
+_FIELDS = {
+    "vocab_size": "vocab_size",
+    "width": "hidden_size",
+    "language_layers": "l_layers",
+    "relation_layers": "r_layers",
+    "cross_layers": "x_layers",
+    "heads": "num_attention_heads",
+    "intermediate": "intermediate_size",
+    "region_width": "visual_feat_dim",
+    "classes": "obj_id_num",
+    "attributes": "attr_id_num",
+    "answers": "num_qa_labels",
+    "max_positions": "max_position_embeddings",
+    "type_vocab": "type_vocab_size",
+    "layer_norm_eps": "layer_norm_eps",
+}
+_PUBLISHED_LENGTH = 20
+
+
+@dataclass(frozen=True)
+class LxmertConfig:
+    """Sizes of the network. `classes` counts the detector's classes without background.
+
+    A network without `attributes`, `answers` or `regresses` (the prediction of features) lacks that head.
+    """
+
+    vocab_size: int
+    width: int
+    language_layers: int
+    relation_layers: int
+    cross_layers: int
+    heads: int
+    intermediate: int
+    region_width: int = 2048
+    classes: int = 1600
+    attributes: int | None = 400
+    answers: int | None = 9500
+    regresses: bool = True
+    max_positions: int = 512
+    type_vocab: int = 2
+    layer_norm_eps: float = 1e-12
+
+    def __post_init__(self) -> None:
+        if self.heads < 1 or self.width % self.heads:
+            raise CheckpointError(f"width must be a multiple of heads, got {self.width} and {self.heads}")
+
+    @property
+    def max_length(self) -> int:
+        """Tokens of the longest caption with [CLS] and [SEP]: pretraining cut what was longer (max_seq_length 20)."""
+        return min(_PUBLISHED_LENGTH, self.max_positions)
+
+    @property
+    def first_cross_layer(self) -> int:
+        """Number of the first cross layer: the layers before it count by the longer of the two stacks."""
+        return max(self.language_layers, self.relation_layers)
+
+    @property
+    def region_targets(self) -> dict[str, int]:
+        """Return what is predicted for a region, by its published name, and how many numbers that takes."""
+        targets = {"obj": self.classes}
+        if self.attributes is not None:
+            targets["attr"] = self.attributes
+        return targets | ({"feat": self.region_width} if self.regresses else {})
+
+    @classmethod
+    def published(cls) -> LxmertConfig:
+        """Return the sizes of the published model."""
+        return cls(30522, 768, language_layers=9, relation_layers=5, cross_layers=5, heads=12, intermediate=3072)
+
+    @classmethod
+    def from_tensors(cls, tensors: Mapping[str, HasShape], config: Mapping[str, Any]) -> LxmertConfig:
+        """Read the sizes off the tensors of a file in the published layout, without `module.`; shapes suffice.
+
+        `config` is a decoded config file, any part of it, and says the number of heads (else width / 64).
+        Raises `CheckpointError` where the two contradict, or where this is no such file.
+        """
+        values = agreed_sizes(_sizes(tensors), config)
+        held: dict[str, Any] = {
+            name: values.get(path) for name, path in _FIELDS.items() if path in values or name in _OPTIONAL
+        }
+        return cls(**held, regresses=_decoder("feat") in tensors)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the config file that lies beside the weights."""
+        named = {path: getattr(self, name) for name, path in _FIELDS.items()}
+        return {"hidden_act": "gelu"} | {path: value for path, value in named.items() if value is not None}
+
+
+_OPTIONAL = ("attributes", "answers")
+
+
+def _decoder(target: str) -> str:
+    return f"obj_predict_head.decoder_dict.{target}.weight"
+
+
+def _sizes(tensors: Mapping[str, HasShape]) -> dict[str, int]:
+    def rows(name: str) -> tuple[int, ...]:
+        return shape_of(tensors, name, 2, family="LXMERT")
+
+    vocabulary, width = rows("bert.embeddings.word_embeddings.weight")
+    sizes = {
+        "vocab_size": vocabulary,
+        "hidden_size": width,
+        "l_layers": count_modules(tensors, "bert.encoder.layer."),
+        "r_layers": count_modules(tensors, "bert.encoder.r_layers."),
+        "x_layers": count_modules(tensors, "bert.encoder.x_layers."),
+        "intermediate_size": rows("bert.encoder.x_layers.0.lang_inter.dense.weight")[0],
+        "visual_feat_dim": rows("bert.encoder.visn_fc.visn_fc.weight")[1],
+        "obj_id_num": rows(_decoder("obj"))[0],
+        "max_position_embeddings": rows("bert.embeddings.position_embeddings.weight")[0],
+        "type_vocab_size": rows("bert.embeddings.token_type_embeddings.weight")[0],
+    }
+    optional = {"attr_id_num": _decoder("attr"), "num_qa_labels": "answer_head.logit_fc.3.weight"}
+    return sizes | {path: rows(name)[0] for path, name in optional.items() if name in tensors}
