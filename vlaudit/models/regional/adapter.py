@@ -17,7 +17,6 @@ from vlaudit.models.precision import exact_float32
 from vlaudit.models.provenance import Provenance
 from vlaudit.models.regional.answers import Answers
 from vlaudit.models.regional.regions import (
-    Encoder,
     boxes_of,
     features_of,
     region_axis,
@@ -25,6 +24,7 @@ from vlaudit.models.regional.regions import (
     with_global,
 )
 from vlaudit.models.regional.streams import Inputs, Layout, RegionNetwork, Wanted
+from vlaudit.models.regions import RegionEncoder
 from vlaudit.models.vocabulary import Vocabulary
 from vlaudit.samples import Sample
 from vlaudit.traces import Attention, Hidden, HiddenPieces, Match, Modality, Reading, RegionClasses, Trace, Words
@@ -44,7 +44,7 @@ class RegionAdapter:
         vocabulary: Vocabulary,
         provenance: Callable[[], Provenance],
         *,
-        encoder: Encoder | None = None,
+        encoder: RegionEncoder | None = None,
     ) -> None:
         module = cast(nn.Module, network)
         module.eval().requires_grad_(requires_grad=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -12,25 +11,15 @@ from torch import Tensor
 
 from vlaudit.errors import RequestError
 from vlaudit.models.regional.streams import Layout
-from vlaudit.samples import Box, Image, Region, Sample
+from vlaudit.models.regions import RegionEncoder
+from vlaudit.samples import Image, Region, Sample
 from vlaudit.traces import ImageAxis
 
 SLACK = 1.0
 """Pixels by which a detector's box may leave its image: boxes are rounded when they are stored."""
 
 
-@runtime_checkable
-class Encoder(Protocol):
-    """Gives a region its features from the pixels inside its box, as a model's own detector does."""
-
-    width: int
-
-    def features(self, asked: Sequence[tuple[Image, Sequence[Box]]]) -> list[Float[Tensor, "regions width"]]:
-        """Return the features of every box, image by image."""
-        ...
-
-
-def region_refusal(sample: Sample, layout: Layout, encoder: Encoder | None) -> str | None:
+def region_refusal(sample: Sample, layout: Layout, encoder: RegionEncoder | None) -> str | None:
     """Say why the regions of a sample cannot be read by a model of this layout, or None."""
     if sample.image is None:
         return "it has no image, so nothing says how large the picture is that its boxes lie in"
@@ -42,7 +31,7 @@ def region_refusal(sample: Sample, layout: Layout, encoder: Encoder | None) -> s
     return None
 
 
-def _fault(region: Region, image: Image, layout: Layout, encoder: Encoder | None) -> str | None:
+def _fault(region: Region, image: Image, layout: Layout, encoder: RegionEncoder | None) -> str | None:
     box = region.box
     outside = min(box.left, box.top, image.width - box.right, image.height - box.bottom) < -SLACK
     if outside or box.area <= 0:
@@ -62,25 +51,22 @@ def _fault(region: Region, image: Image, layout: Layout, encoder: Encoder | None
     return None
 
 
-def features_of(samples: Sequence[Sample], encoder: Encoder | None) -> list[Float[Tensor, "regions width"]]:
+def features_of(samples: Sequence[Sample], encoder: RegionEncoder | None) -> list[Float[Tensor, "regions width"]]:
     """Return the features of every sample's regions; those that have none are encoded from the pixels, all at once."""
     bare = [[region.box for region in sample.regions if region.features is None] for sample in samples]
     asked = [(sample.image, boxes) for sample, boxes in zip(samples, bare, strict=True) if boxes and sample.image]
     if asked and encoder is None:
         raise RequestError("regions without features came to a model without an encoder")
-    encoded = iter(encoder.features(asked) if encoder and asked else ())
-    return [_joined(sample, next(encoded) if boxes else None) for sample, boxes in zip(samples, bare, strict=True)]
-
-
-def _joined(sample: Sample, encoded: Float[Tensor, "encoded width"] | None) -> Float[Tensor, "regions width"]:
-    if encoded is not None and len(encoded) == len(sample.regions):
-        return encoded
-    fresh = iter(encoded if encoded is not None else ())
-    rows = [
-        next(fresh).cpu() if region.features is None else torch.from_numpy(np.asarray(region.features, np.float32))
-        for region in sample.regions
+    encoded = iter(encoder.encode_many(asked) if encoder and asked else ())
+    return [
+        _joined(sample, next(encoded).features if boxes else None) for sample, boxes in zip(samples, bare, strict=True)
     ]
-    return torch.stack(rows)
+
+
+def _joined(sample: Sample, encoded: Float[np.ndarray, "encoded width"] | None) -> Float[Tensor, "regions width"]:
+    fresh = iter(encoded if encoded is not None else ())
+    rows = [next(fresh) if region.features is None else region.features for region in sample.regions]
+    return torch.from_numpy(np.stack(rows).astype(np.float32))
 
 
 def boxes_of(sample: Sample) -> Float[Tensor, "regions 4"]:

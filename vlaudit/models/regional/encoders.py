@@ -1,0 +1,33 @@
+"""Which region encoder a checkpoint was trained with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from vlaudit.errors import CheckpointError
+from vlaudit.models.regions import RegionEncoder, load_encoder
+
+ENTRY = "region_encoder"
+"""The entry of config.json that holds the SHA-256 of the encoder's weights; published configurations have none."""
+
+
+def find_encoder(config: Mapping[str, Any], path: Path, device: torch.device) -> RegionEncoder | None:
+    """Return the bundled encoder where a checkpoint's config.json asks for it, None where it asks for none.
+
+    Raises `CheckpointError` where it asks for another one: features of one encoder mean nothing to a model that was
+    trained with another.
+    """
+    wanted = config.get(ENTRY)
+    if wanted is None:
+        return None
+    encoder = load_encoder(device=device)
+    if encoder.fingerprint != wanted:
+        raise CheckpointError(
+            f"checkpoint {path}: it was trained with the region encoder {str(wanted)[:12]}, the bundled one is "
+            f"{encoder.fingerprint[:12]}; train it again (python -m fixtures.zoo train MODEL)"
+        )
+    return encoder
