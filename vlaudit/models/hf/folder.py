@@ -164,7 +164,7 @@ def _built(kind: Kind, folder: Path, config: Mapping[str, Any]) -> nn.Module:
     try:
         made = getattr(transformers, kind.config_class)(**known)
         model: nn.Module = getattr(transformers, kind.model_class)(made)
-    except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
+    except Exception as error:  # noqa: BLE001 (its checks of a config raise what the version at hand likes)
         reason = " ".join(str(error).split())
         raise CheckpointError(
             f"config {folder / 'config.json'}: transformers cannot build a {kind.model_class} from it: {reason}"
