@@ -6,10 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
 from vlaudit.models.base import ForwardRequest
 from vlaudit.models.vocabulary import Vocabulary
 from vlaudit.samples import Sample, Span
-from vlaudit.traces import Reading, TextAxis, Words
+from vlaudit.traces import HiddenPieces, Reading, TextAxis, Words
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,19 @@ def hides_badly(request: ForwardRequest, encoding: Encoding) -> str | None:
         if one_piece and len(positions) > 1:
             return f"its hidden word {hidden!r} has {len(positions)} pieces in this vocabulary, Words reads one"
     return None
+
+
+def word_answer(
+    reading: Words | HiddenPieces,
+    rows: Float[Tensor, "hidden vocabulary"],
+    encoding: Encoding,
+    vocabulary: Mapping[str, int],
+) -> Float[Tensor, "hidden"] | Float[Tensor, "hidden words"]:
+    """Read an answer off the log-probabilities of all words at the hidden positions of one caption."""
+    if isinstance(reading, Words):
+        return rows if reading.words is None else rows[:, [vocabulary[word] for word in reading.words]]
+    own = torch.tensor([encoding.originals[i] for i in encoding.axis.hidden_positions], dtype=torch.long)
+    return torch.gather(rows, -1, own.to(rows.device)[:, None]).flatten()
 
 
 def unknown_words(reading: Reading, vocabulary: Mapping[str, int]) -> str | None:

@@ -9,7 +9,6 @@ layers, of image on image the image encoder's. There is no attention of image on
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cached_property
 
 import torch
 
@@ -22,7 +21,7 @@ from vlaudit.models.albef.passes import Inside, Passes
 from vlaudit.models.base import AttentionShape, Capabilities, ForwardRequest
 from vlaudit.models.encodings import Encoding, hides_badly, unknown_words
 from vlaudit.models.precision import exact_float32
-from vlaudit.models.provenance import Provenance
+from vlaudit.models.provenance import Loaded, Provenance
 from vlaudit.models.vocabulary import Vocabulary
 from vlaudit.traces import Attention, Feature, Hidden, HiddenPieces, Match, Reading, Trace, Words
 
@@ -30,7 +29,7 @@ TRAINED_LENGTH = {"pretraining": 25, "retrieval": 30}
 """Most tokens of a caption, [CLS] included, that each layout was trained on."""
 
 
-class AlbefAdapter:
+class AlbefAdapter(Loaded):
     """Answers requests with one ALBEF network.
 
     Image encodings and text passes are kept for the last `images` images and `texts` captions, so that a caption
@@ -49,22 +48,12 @@ class AlbefAdapter:
         texts: int = 256,
     ) -> None:
         self.network = network.eval().requires_grad_(requires_grad=False)
-        self._make_provenance = provenance
+        super().__init__(provenance)
         self.capabilities = _capabilities(network)
         self.vocabulary: Mapping[str, int] = vocabulary.ids
         self.max_length = min(TRAINED_LENGTH[network.config.layout], network.config.text.max_positions)
         self._vocabulary = vocabulary
         self._passes = Passes(network, images=images, texts=texts)
-
-    @cached_property
-    def provenance(self) -> Provenance:
-        """What was loaded; waits until the file's hash is computed."""
-        return self._make_provenance()
-
-    @property
-    def fingerprint(self) -> str:
-        """The name of the weights; waits as `provenance` does."""
-        return self.provenance.fingerprint
 
     def refusal(self, request: ForwardRequest) -> str | None:
         """Say why this request cannot be answered, or None."""

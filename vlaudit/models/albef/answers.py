@@ -14,7 +14,7 @@ from vlaudit.errors import RequestError
 from vlaudit.models.albef.network import Albef
 from vlaudit.models.albef.passes import Pass
 from vlaudit.models.base import Capabilities
-from vlaudit.models.encodings import Encoding
+from vlaudit.models.encodings import Encoding, word_answer
 from vlaudit.traces import Attention, Feature, Hidden, HiddenPieces, Match, Reading, Words
 
 
@@ -34,13 +34,8 @@ class Answers:
         """Answer one reading of request `number`."""
         caption = self.captions[number]
         match reading:
-            case Words(words):
-                rows = self._log_probabilities[number]
-                return rows if words is None else rows[:, [self.vocabulary[word] for word in words]]
-            case HiddenPieces():
-                own = torch.tensor([caption.originals[i] for i in caption.axis.hidden_positions], dtype=torch.long)
-                rows = self._log_probabilities[number]
-                return torch.gather(rows, -1, own.to(rows.device)[:, None]).flatten()
+            case Words() | HiddenPieces():
+                return word_answer(reading, self._log_probabilities[number], caption, self.vocabulary)
             case Match():
                 no_match, match = self._match_logits[_known(self.fusion).rows[number]]
                 log_odds: Tensor = match - no_match

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
 from typing import cast
 
 import torch
@@ -14,7 +13,7 @@ from vlaudit.errors import RequestError
 from vlaudit.models.base import AttentionShape, Capabilities, ForwardRequest
 from vlaudit.models.encodings import Encoding, encode_plain, hides_badly, unknown_words
 from vlaudit.models.precision import exact_float32
-from vlaudit.models.provenance import Provenance
+from vlaudit.models.provenance import Loaded, Provenance
 from vlaudit.models.regional.answers import Answers
 from vlaudit.models.regional.regions import (
     boxes_of,
@@ -30,7 +29,7 @@ from vlaudit.samples import Sample
 from vlaudit.traces import Attention, Hidden, HiddenPieces, Match, Modality, Reading, RegionClasses, Trace, Words
 
 
-class RegionAdapter:
+class RegionAdapter(Loaded):
     """Answers requests with one network over captions and regions.
 
     `encoder` gives features to regions that have none, from the pixels in their boxes; without one they are refused.
@@ -46,24 +45,15 @@ class RegionAdapter:
         *,
         encoder: RegionEncoder | None = None,
     ) -> None:
+        super().__init__(provenance)
         module = cast(nn.Module, network)
         module.eval().requires_grad_(requires_grad=False)
         self.name, self.network, self.encoder = name, network, encoder
         self.capabilities = capabilities_of(network.layout)
         self.vocabulary: Mapping[str, int] = vocabulary.ids
-        self._vocabulary, self._make_provenance = vocabulary, provenance
+        self._vocabulary = vocabulary
         weight = next(module.parameters())
         self._device, self._dtype = weight.device, weight.dtype
-
-    @cached_property
-    def provenance(self) -> Provenance:
-        """What was loaded; waits until the file's hash is computed."""
-        return self._make_provenance()
-
-    @property
-    def fingerprint(self) -> str:
-        """The name of the weights; waits as `provenance` does."""
-        return self.provenance.fingerprint
 
     def refusal(self, request: ForwardRequest) -> str | None:
         """Say why this request cannot be answered, or None."""

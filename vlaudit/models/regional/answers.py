@@ -12,7 +12,7 @@ from torch import Tensor
 
 from vlaudit.errors import RequestError
 from vlaudit.models.base import Capabilities
-from vlaudit.models.encodings import Encoding
+from vlaudit.models.encodings import Encoding, word_answer
 from vlaudit.models.regional.streams import Inputs, RegionNetwork, Streams
 from vlaudit.traces import (
     Attention,
@@ -43,13 +43,8 @@ class Answers:
         caption = self.captions[number]
         lengths: dict[Modality, int] = {"text": len(caption.ids), "image": 0 if axis is None else len(axis)}
         match reading:
-            case Words(words):
-                rows = self._log_probabilities[number]
-                return rows if words is None else rows[:, [self.vocabulary[word] for word in words]]
-            case HiddenPieces():
-                own = torch.tensor([caption.originals[i] for i in caption.axis.hidden_positions], dtype=torch.long)
-                rows = self._log_probabilities[number]
-                return torch.gather(rows, -1, own.to(rows.device)[:, None]).flatten()
+            case Words() | HiddenPieces():
+                return word_answer(reading, self._log_probabilities[number], caption, self.vocabulary)
             case Match():
                 no_match, match = self._match_logits[number]
                 log_odds: Tensor = match - no_match
