@@ -60,6 +60,7 @@ class _Writer:
         return Piece((Word(article), name), thing.category, region)
 
     def place(self) -> Clause:
+        """Return "in the park", once a caption; nothing the second time."""
         if self.placed:
             return ()
         self.placed = True
@@ -67,6 +68,7 @@ class _Writer:
         return (plain(self.rng.choice(("in", "at"))), Piece((Word("the"), word), "scene", ("scenery",)))
 
     def side(self, *things: Thing) -> Clause:
+        """Return "on the left ..." where all these stand on one side, once a caption."""
         sides = {side_of(self.boxes[thing.id]) for thing in things}
         if self.sided or len(sides) != 1 or sides == {""}:
             return ()
@@ -78,6 +80,7 @@ class _Writer:
         return (Piece((Word("on"), Word("the"), word, *plain(tail).words)),)
 
     def in_hand(self, person: Thing, held: Thing) -> Clause:
+        """Return "in the left hand", "in one hand", or nothing."""
         draw = self.rng.random()
         hand = f"{person.id}.{held.hand} hand"
         if draw < 0.72:
@@ -122,6 +125,7 @@ class _Writer:
         return any(thing.place == "seat" for thing in self.scene.held_by(person.id))
 
     def person_clause(self, person: Thing) -> Clause:
+        """Say of a person what it rides, holds, plays, eats or wears."""
         belongings = {thing.place: thing for thing in self.scene.held_by(person.id)}
         subject = (self.person_noun(person), *self.person_details(person))
         there = self.chance(0.25)
@@ -146,6 +150,7 @@ class _Writer:
         return (*lead, *subject, plain(verb), self.noun(garment, kind="clothing"))
 
     def holds(self, person: Thing, held: Thing, *, there: bool) -> Clause:
+        """Say what a person does with what is in its hand; `there` after "there is"."""
         if held.category == "instruments":
             verb = "playing" if there else self.rng.choice(("plays", "is playing"))
             return (plain(verb), self.noun(held, kind="instrument"), *self.in_hand(person, held))
@@ -168,6 +173,7 @@ class _Writer:
         return ()
 
     def thing_clause(self, thing: Thing) -> Clause:
+        """Say where an animal or a vehicle stands."""
         kind = "animal" if thing.category == "animals" else "vehicle"
         alone = sum(other.category == thing.category for other in self.scene.things) == 1
         noun = self.noun(thing, kind=kind if alone else "")
@@ -185,6 +191,7 @@ class _Writer:
         return (noun, plain(verb), *where)
 
     def group_clause(self, things: list[Thing]) -> Clause:
+        """Say how many there are of a kind, and where."""
         first, ids = things[0], tuple(thing.id for thing in things)
         count = "two" if len(things) == 2 else "three"
         colored = bool(first.color) and self.chance(0.8) and len({thing.color for thing in things}) == 1
@@ -202,6 +209,7 @@ class _Writer:
         return (noun, plain(verb), *self.place())
 
     def furniture_clause(self, thing: Thing) -> Clause:
+        """Say what lies on or under a table, or where it stands."""
         items = {item.place: item for item in self.scene.held_by(thing.id)}
         table = Piece(plain(f"a {thing.kind}").words, "other", (thing.id,))
         for place in ("on", "under"):
@@ -213,6 +221,7 @@ class _Writer:
         return self._stands(table, self.side(thing), one=True)
 
     def cover_clause(self, cover: Thing) -> Clause:
+        """Say what covers whom."""
         noun, holder = self.noun(cover), self.scene.thing(cover.holder)
         covered = Piece(
             plain("the person" if holder.category == "people" else "the table").words, holder.category, (holder.id,)
@@ -220,6 +229,7 @@ class _Writer:
         return (noun, plain("covers"), covered, *(self.place() if self.chance(0.3) else ()))
 
     def behind_clause(self, person: Thing, table: Thing) -> Clause:
+        """Say that a person stands behind a table."""
         behind = (plain("behind"), Piece(plain("a table").words, "other", (table.id,)))
         details = self.person_details(person)
         if self.chance(0.3):

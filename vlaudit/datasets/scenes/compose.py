@@ -65,6 +65,7 @@ class _Composer:
         return self.rng.randrange(count)
 
     def garments(self, person: str) -> list[Thing]:
+        """Dress a person: always a top, often something on the head, sometimes a scarf."""
         rng = self.rng
         chosen = [("top", rng.choice(words.TOPS))]
         if rng.random() < 0.6:
@@ -77,6 +78,7 @@ class _Composer:
         ]
 
     def held(self, person: str) -> Thing | None:
+        """Put something in a hand of a person, or nothing."""
         rng, draw = self.rng, self.rng.random()
         if draw < 0.12:
             return None
