@@ -1,0 +1,119 @@
+"""Encode the regions of images from their pixels, and remember those that come again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from vlaudit.models.memo import Memo
+from vlaudit.models.regions.crops import crops_of
+from vlaudit.models.regions.network import RegionConfig, RegionNet
+from vlaudit.samples import Box, Image
+
+MEMORY = 32_768
+"""Regions remembered: those of some 3,000 scenes, 20 MB."""
+AT_ONCE = 128
+"""Crops in one pass of the network: what it holds then fits a cache, and twice as many are no faster."""
+
+_Key = tuple[str, Box]
+
+
+@dataclass(frozen=True)
+class EncodedRegions:
+    """What the encoder says of the regions of one image, in the order of the boxes that were given.
+
+    `features` are at least 0, `classes` and `attributes` natural-log probabilities over `RegionEncoder.labels` and
+    `.attributes`, `confidence` the probability of the likeliest label that is not background, as detectors state it.
+    """
+
+    features: Float[np.ndarray, "regions width"]
+    classes: Float[np.ndarray, "regions labels"]
+    attributes: Float[np.ndarray, "regions attributes"]
+    confidence: Float[np.ndarray, "regions"]
+
+
+class RegionEncoder:
+    """Looks at boxes, each alone: two boxes with equal pixels have equal features, wherever they stand.
+
+    Differs from a detector (Faster R-CNN, as in Anderson et al. 2018, Bottom-up attention): boxes are given, not found,
+    and nothing beside a box is seen, where a detector's features reach far beyond theirs. What covers a box from edge
+    to edge has hidden all of it.
+    """
+
+    def __init__(self, network: RegionNet, fingerprint: Callable[[], str], memory: int = MEMORY) -> None:
+        self._network = network.eval()
+        self._fingerprint = fingerprint
+        self._memo = Memo[Float[np.ndarray, "numbers"]](memory)
+
+    @property
+    def config(self) -> RegionConfig:
+        """Sizes and words."""
+        return self._network.config
+
+    @property
+    def width(self) -> int:
+        """The number of features of a region."""
+        return self.config.width
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The words of `EncodedRegions.classes`; the first is "background"."""
+        return self.config.labels
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """The words of `EncodedRegions.attributes`; the first is "none"."""
+        return self.config.attributes
+
+    @property
+    def fingerprint(self) -> str:
+        """The SHA-256 of the weights file."""
+        return self._fingerprint()
+
+    def encode(self, image: Image, boxes: Sequence[Box]) -> EncodedRegions:
+        """Encode the boxes of one image, whatever its size. Raises `DataError` for a box outside it."""
+        return self.encode_many([(image, boxes)])[0]
+
+    def encode_many(self, images: Sequence[tuple[Image, Sequence[Box]]]) -> list[EncodedRegions]:
+        """Encode the boxes of several images; all that are not remembered pass the network together.
+
+        An image is read only where one of its boxes is new. Raises `DataError` for a box outside its image.
+        """
+        keys = [(image.key, box) for image, boxes in images for box in boxes]
+        pictures = {image.key: image for image, _ in images}
+        rows = self._memo.get(keys, lambda missing: self._rows(pictures, cast("list[_Key]", missing)))
+        starts = np.cumsum([len(boxes) for _, boxes in images])
+        return [self._encoded(rows[end - len(boxes) : end]) for end, (_, boxes) in zip(starts, images, strict=True)]
+
+    def _rows(self, pictures: dict[str, Image], missing: list[_Key]) -> Sequence[Float[np.ndarray, "numbers"]]:
+        """Return features, label and attribute log-probabilities of each missing region, as one row."""
+        wanted: dict[str, list[Box]] = {}
+        for key, box in missing:
+            wanted.setdefault(key, []).append(box)
+        device = self._network.feature.weight.device
+        with torch.inference_mode():
+            crops = crops_of([(pictures[key], boxes) for key, boxes in wanted.items()], self.config.crop, device)
+            passed = torch.cat([self._pass(chunk) for chunk in torch.split(crops, AT_ONCE)]).float().cpu().numpy()
+        passed_as = [(key, box) for key, boxes in wanted.items() for box in boxes]
+        order = {region: row for row, region in enumerate(passed_as)}
+        # copied, so that one remembered region does not hold all of its batch in memory
+        return [passed[order[key]].copy() for key in missing]
+
+    def _pass(self, crops: Tensor) -> Float[Tensor, "crops numbers"]:
+        scored = self._network(crops)
+        return torch.cat(
+            [scored.features, scored.labels.log_softmax(dim=1), scored.attributes.log_softmax(dim=1)], dim=1
+        )
+
+    def _encoded(self, rows: Sequence[Float[np.ndarray, "numbers"]]) -> EncodedRegions:
+        numbers = self.width + len(self.labels) + len(self.attributes)
+        held = np.stack(rows) if rows else np.empty((0, numbers), dtype=np.float32)
+        features, classes, attributes = np.split(held, [self.width, self.width + len(self.labels)], axis=1)
+        confidence = np.exp(classes[:, 1:].max(axis=1, initial=-np.inf))
+        return EncodedRegions(features, classes, attributes, confidence)
