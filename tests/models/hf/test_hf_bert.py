@@ -159,7 +159,7 @@ def test_a_file_in_the_folder_is_the_folder(kept, network):
 def test_provenance_names_the_file_and_the_class(kept):
     provenance = load(kept).provenance
     assert provenance.path == kept / "model.safetensors"
-    assert (len(provenance.sha256), provenance.layout) == (64, "transformers BertForMaskedLM, 3 layers of 2 heads")
+    assert (len(provenance.sha256), provenance.layout) == (64, "transformers BertForMaskedLM, 3 layers deep, 2 heads")
 
 
 def test_a_published_folder_loads_with_the_older_names_and_what_only_training_needs(tmp_path, reference):

@@ -8,6 +8,8 @@ from functools import partial
 from vlaudit.models.base import LoadOptions
 from vlaudit.models.checkpoint import KeyReport, WeightsFile
 from vlaudit.models.hf.bert import open_bert
+from vlaudit.models.hf.lxmert import open_lxmert
+from vlaudit.models.hf.visualbert import open_visualbert
 from vlaudit.models.provenance import Provenance
 from vlaudit.models.regional.adapter import RegionAdapter
 from vlaudit.models.regional.streams import RegionNetwork
@@ -22,6 +24,22 @@ def load_bert(options: LoadOptions) -> RegionAdapter:
     Raises `CheckpointError` or `VocabularyError` before anything is computed where the files are not right.
     """
     return _adapted("bert", "BertForMaskedLM", open_bert, options)
+
+
+def load_visualbert_folder(options: LoadOptions) -> RegionAdapter:
+    """Load VisualBERT as transformers has it; regions come with features, there is no encoder for pixels.
+
+    `model_type(options.checkpoint) == "visual_bert"` tells such a folder from the controlled model. Errors as above.
+    """
+    return _adapted("visualbert", "VisualBertForPreTraining", open_visualbert, options)
+
+
+def load_lxmert_folder(options: LoadOptions) -> RegionAdapter:
+    """Load LXMERT as transformers has it; regions come with features, there is no encoder for pixels.
+
+    `model_type(options.checkpoint) == "lxmert"` tells such a folder from the original layout. Errors as above.
+    """
+    return _adapted("lxmert", "LxmertForPreTraining", open_lxmert, options)
 
 
 def _adapted(
@@ -48,4 +66,4 @@ def _provenance(name: str, file: WeightsFile, keys: KeyReport, layout: str, voca
 
 def _counted(network: RegionNetwork) -> str:
     layers = {layer for numbers in network.layout.attention.values() for layer in numbers}
-    return f"{len(layers)} layers of {network.layout.heads} heads"
+    return f"{len(layers)} layers deep, {network.layout.heads} heads"
