@@ -1,0 +1,64 @@
+"""Records of UNITER's image files: msgpack with numpy arrays, or npz where the file was compressed.
+
+Facts: ChenRocks/UNITER, scripts/convert_imgdir.py and data/data.py (lz4 is only used for its text files);
+lebedov/msgpack-numpy for how an array is packed: a map with nd, type, shape, data, and kind in newer versions, whose
+kind `O` is a pickle and is refused here.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vlaudit.datasets.features.records import LARGEST, BadRecord, needed
+from vlaudit.datasets.features.unpickle import Unsafe, plain_array, plain_dtype
+
+ARRAYS = ("features", "norm_bb", "conf", "soft_labels")
+"""What UNITER stores of an image; compressed files also hold numpy's own option as an array, which is not read."""
+
+
+def unpacked(data: bytes, path: Path) -> Mapping[str, Any]:
+    """Return the arrays of one record; `BadRecord` where it is neither format or holds more than numbers."""
+    try:
+        held = _from_npz(data) if data.startswith(b"PK\x03\x04") else _from_msgpack(data, path)
+    except (Unsafe, ValueError, TypeError, KeyError, OSError, zipfile.BadZipFile, RecursionError) as reason:
+        raise BadRecord(f"it cannot be read: {reason}") from reason
+    wrong = [name for name in held if name in ARRAYS and not isinstance(held[name], np.ndarray)]
+    if wrong:
+        raise BadRecord(f"{wrong[0]} must be an array, got {type(held[wrong[0]]).__name__}")
+    return held
+
+
+def _from_npz(data: bytes) -> Mapping[str, Any]:
+    with zipfile.ZipFile(io.BytesIO(data)) as listed:
+        largest = max((member.file_size for member in listed.infolist()), default=0)
+    if largest > LARGEST:
+        raise BadRecord(f"an array must not take more than {LARGEST} bytes, got {largest}")
+    with np.load(io.BytesIO(data), allow_pickle=False) as held:
+        return {name: held[name] for name in ARRAYS if name in held}
+
+
+def _from_msgpack(data: bytes, path: Path) -> Mapping[str, Any]:
+    msgpack = needed("msgpack", path)
+    try:
+        held = msgpack.unpackb(data, raw=False, strict_map_key=False, object_hook=_array)
+    except msgpack.exceptions.UnpackException as reason:
+        raise BadRecord(f"it is no msgpack, or was cut short: {reason or type(reason).__name__}") from reason
+    if not isinstance(held, dict):
+        raise BadRecord(f"it must hold a map of arrays, got {type(held).__name__}")
+    return held
+
+
+def _array(packed: dict[Any, Any]) -> Any:
+    named = {key.decode("latin-1") if isinstance(key, bytes) else key: value for key, value in packed.items()}
+    if "nd" not in named:
+        return packed
+    dtype = plain_dtype(named.get("type"))
+    if named.get("kind") not in (None, b"", ""):
+        raise Unsafe("it holds an array of objects or records; only numbers are read")
+    return plain_array(named.get("data"), dtype, named.get("shape", ()) if named["nd"] else ())
