@@ -10,8 +10,9 @@ from safetensors.torch import load_file
 import vlaudit
 from fixtures.zoo import losses
 from fixtures.zoo.initial import CODE, initialise, position_code
-from fixtures.zoo.stages import Trainee, shard_of, stage_losses
-from fixtures.zoo.training import Job, Run, is_block_matrix, train
+from fixtures.zoo.stages import AlbefTask, Trainee, stage_losses
+from fixtures.zoo.training import Job, Run, train
+from fixtures.zoo.views import shard_of
 from vlaudit.datasets.scenes import sample
 from vlaudit.errors import UsageError
 from vlaudit.models.albef.network import Albef
@@ -108,7 +109,8 @@ def test_every_loss_of_a_stage_is_weighed_and_finite_and_moves_the_image_encoder
 
 def test_muon_trains_matrices_of_blocks_and_nothing_else(tiny):
     trainee = Trainee(Albef(tiny.network.config(300)))
-    muon = {name for name, parameter in trainee.named_parameters() if is_block_matrix(name, parameter)}
+    task = AlbefTask(tiny, "cpu")
+    muon = {name for name, parameter in trainee.named_parameters() if task.is_block_matrix(name, parameter)}
     assert any("visual_encoder.blocks.0.attn.qkv.weight" in name for name in muon)
     assert any("encoder.layer.1.crossattention.self.key.weight" in name for name in muon)
     assert not any("embeddings" in name or ("proj.weight" in name and "attn" not in name) for name in muon)
