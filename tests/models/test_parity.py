@@ -8,13 +8,25 @@ here fails. A new family is one module beside `parity/albef.py` and one line in 
 from functools import cache
 
 import parity.albef
+import parity.lxmert
+import parity.uniter
+import parity.volta
 import pytest
 import torch
 from parity.cases import Case, find_cases, goldens_folder
 
 from vlaudit.models.precision import exact_float32
 
-FAMILIES = {"albef": parity.albef.outputs}
+FAMILIES = {
+    "albef": parity.albef.outputs,
+    "lxmert": parity.lxmert.outputs,
+    "uniter": parity.uniter.outputs,
+    "ctrl_lxmert": parity.volta.outputs,
+    "ctrl_uniter": parity.volta.outputs,
+    "ctrl_vilbert": parity.volta.outputs,
+    "ctrl_visualbert": parity.volta.outputs,
+    "ctrl_vl-bert": parity.volta.outputs,
+}
 
 TOLERANCES = {
     # Seven times what float32 differs from float64 by in the official code; far below any mistake (README).

@@ -68,6 +68,14 @@ def test_cased_settings_keep_the_case(tmp_path):
     assert find(tmp_path / "model.pth").pieces("DOG")[0].id == 1
 
 
+def test_capitals_among_the_pieces_keep_the_case(tmp_path):
+    """A bare vocab.txt of a cased model says by its pieces that case matters; special pieces say nothing."""
+    vocabulary = find(write(tmp_path, [*LINES, "Dog"]) / "model.pth", rows=len(LINES) + 1)
+    assert [piece.id for piece in vocabulary.pieces("Dog dog DOG")] == [len(LINES), LINES.index("dog"), 1]
+    lower = find(write(tmp_path / "lower", [*LINES, "[unusedA]"]) / "model.pth", rows=len(LINES) + 1)
+    assert [piece.id for piece in lower.pieces("Dog")] == [LINES.index("dog")]
+
+
 def test_a_tokenizer_file_is_read_as_it_says(tmp_path):
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 

@@ -8,7 +8,8 @@ business of each family, because families differ in it.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +18,7 @@ from vlaudit.errors import VocabularyError
 
 _FILES = ("tokenizer.json", "vocab.txt")
 _SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+_CAPITAL = re.compile("[A-Z]")
 
 
 class Piece(NamedTuple):
@@ -170,16 +172,19 @@ def _from_lines(path: Path, text: str) -> Vocabulary:
     if "[UNK]" not in ids:
         raise VocabularyError(f"vocabulary {path}: no line reads [UNK]; a WordPiece vocabulary has one piece a line")
     tokenizer = Tokenizer(models.WordPiece(ids, unk_token="[UNK]", max_input_chars_per_word=100))  # noqa: S106
-    lowercase = _lowercase(path.parent / "tokenizer_config.json")
+    lowercase = _lowercase(path.parent / "tokenizer_config.json", ids)
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=lowercase)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     return Vocabulary(str(path), len(lines), ids, tokenizer)
 
 
-def _lowercase(settings: Path) -> bool:
-    """Read whether words are folded to lower case; so they are where nothing is said (bert-base-uncased)."""
+def _lowercase(settings: Path, pieces: Iterable[str]) -> bool:
+    """Read whether words are folded to lower case.
+
+    Where nothing is said they are, unless some piece has a capital (bert-base-cased), which folding would never reach.
+    """
     if not settings.is_file():
-        return True
+        return not any(_CAPITAL.search(piece) for piece in pieces if not piece.startswith("["))
     try:
         return bool(json.loads(settings.read_text(encoding="utf-8")).get("do_lower_case", True))
     except (ValueError, AttributeError) as error:

@@ -13,7 +13,8 @@ from vlaudit.models.regional.streams import Inputs, Streams
 
 BOX_WIDTH = 4
 
-Mask = Float[Tensor, "batch 1 1 keys"] | None
+TextMask = Float[Tensor, "batch 1 1 length"] | None
+ImageMask = Float[Tensor, "batch 1 1 regions"] | None
 
 
 class RegionEmbeddings(nn.Module):
@@ -47,7 +48,7 @@ class CrossAttention(nn.Module):
         self,
         hidden: Float[Tensor, "batch length width"],
         source: Float[Tensor, "batch keys width"],
-        mask: Mask,
+        mask: Float[Tensor, "batch 1 1 keys"] | None,
         *,
         weights: bool,
     ) -> tuple[Float[Tensor, "batch length width"], Float[Tensor, "batch heads length keys"] | None]:
@@ -73,12 +74,13 @@ class CrossLayer(nn.Module):
         self,
         text: Float[Tensor, "batch length width"],
         image: Float[Tensor, "batch regions width"],
-        masks: tuple[Mask, Mask],
+        on_text: TextMask,
+        on_image: ImageMask,
+        *,
         number: int,
         recorder: Recorder,
     ) -> tuple[Float[Tensor, "batch length width"], Float[Tensor, "batch regions width"]]:
-        """Return the next states of both; `masks` are those of words and regions, `number` is the layer's own."""
-        on_text, on_image = masks
+        """Return the next states of both; `on_text` masks the words, `on_image` the regions that are read."""
         wants = recorder.wants
         read, tv = self.visual_attention(text, image, on_image, weights=wants("text", "image", number))
         # The regions read the words as they came in, not as they are after reading the regions.
@@ -103,7 +105,9 @@ class Encoder(nn.Module):
         self.x_layers = nn.ModuleList(CrossLayer(config) for _ in range(config.cross_layers))
         self.r_layers = nn.ModuleList(Layer(config) for _ in range(config.relation_layers))
 
-    def read(self, text: Float[Tensor, "batch length width"], mask: Mask, recorder: Recorder) -> Tensor:
+    def read(
+        self, text: Float[Tensor, "batch length width"], mask: TextMask, recorder: Recorder
+    ) -> Float[Tensor, "batch length width"]:
         """Run the language layers, 0 and on."""
         recorder.state("text", 0, text)
         for number, layer in enumerate(self.layer):
@@ -112,7 +116,9 @@ class Encoder(nn.Module):
             recorder.state("text", number + 1, text)
         return text
 
-    def look(self, image: Float[Tensor, "batch regions width"], mask: Mask, recorder: Recorder) -> Tensor:
+    def look(
+        self, image: Float[Tensor, "batch regions width"], mask: ImageMask, recorder: Recorder
+    ) -> Float[Tensor, "batch regions width"]:
         """Run the relation layers, 0 and on."""
         recorder.state("image", 0, image)
         for number, layer in enumerate(self.r_layers):
@@ -125,12 +131,13 @@ class Encoder(nn.Module):
         self,
         text: Float[Tensor, "batch length width"],
         image: Float[Tensor, "batch regions width"],
-        masks: tuple[Mask, Mask],
+        on_text: TextMask,
+        on_image: ImageMask,
         recorder: Recorder,
     ) -> tuple[Float[Tensor, "batch length width"], Float[Tensor, "batch regions width"]]:
         """Run the cross layers, which are numbered by depth: on from the longer of the two stacks."""
         for number, layer in enumerate(self.x_layers, start=self.first_cross_layer):
-            text, image = layer(text, image, masks, number, recorder)
+            text, image = layer(text, image, on_text, on_image, number=number, recorder=recorder)
             recorder.state("text", number + 1, text)
             recorder.state("image", number + 1, image)
         return text, image
@@ -158,5 +165,5 @@ class Backbone(nn.Module):
         on_image = None if inputs.present is None else additive_mask(inputs.present, text.dtype)
         text = encoder.read(text, on_text, recorder)
         image = encoder.look(encoder.visn_fc(features, boxes), on_image, recorder)
-        text, image = encoder.exchange(text, image, (on_text, on_image), recorder)
+        text, image = encoder.exchange(text, image, on_text, on_image, recorder)
         return recorder.streams(text, image)
