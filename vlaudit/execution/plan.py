@@ -6,7 +6,7 @@ Units are chosen, their conditions made, equal requests merged and their reading
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from vlaudit.errors import RefusedSample
@@ -50,8 +50,41 @@ class Plan:
     asked: int = 0
 
 
-def plan(designs: Sequence[Design], samples: Iterable[Sample], adapter: ModelAdapter, seed: int) -> Plan:
-    """Plan what the designs need of a model.
+@dataclass(frozen=True)
+class Posed:
+    """A unit with its conditions as requests by name; or, where one of them makes no sense, why it has none."""
+
+    unit: Unit
+    requests: dict[str, ForwardRequest]
+    refused: str | None = None
+
+
+def pose(design: Design, samples: Iterable[Sample], seed: int) -> list[Posed]:
+    """Choose the units of a design and make their conditions: all that a plan needs and that no model changes."""
+    return [_posed(design, unit, seed) for unit in design.units(samples, seed)]
+
+
+def _posed(design: Design, unit: Unit, seed: int) -> Posed:
+    try:
+        return Posed(
+            unit,
+            {
+                condition: ForwardRequest(apply(ask.changes, ask.sample, seed), ask.readings)
+                for condition, ask in design.asks(unit).items()
+            },
+        )
+    except RefusedSample as refusal:
+        return Posed(unit, {}, refusal.reason)
+
+
+Poser = Callable[[Design], Sequence[Posed]]
+"""Gives what `pose` made of a design, so that several models can share it."""
+
+
+def plan(
+    designs: Sequence[Design], samples: Iterable[Sample], adapter: ModelAdapter, seed: int, posed: Poser | None = None
+) -> Plan:
+    """Plan what the designs need of a model; `posed` gives what was made before of these samples with this seed.
 
     A unit is refused, and counted with the reason, where one of its conditions makes no sense for its sample or cannot
     be answered by the model: a unit is measured under all of its conditions or not at all.
@@ -65,17 +98,15 @@ def plan(designs: Sequence[Design], samples: Iterable[Sample], adapter: ModelAda
     for design in designs:
         if design.unfit(adapter.capabilities):
             continue
-        for unit in design.units(samples, seed):
-            try:
-                wants = _conditions(design, unit, adapter, seed)
-            except RefusedSample as refusal:
-                refused[design.id][refusal.reason] += 1
+        for one in posed(design) if posed else pose(design, samples, seed):
+            if reason := one.refused or _unanswered(one, adapter):
+                refused[design.id][reason] += 1
                 continue
-            units[design.id][unit.id] = unit
-            asked += len(wants)
-            for key, want, needs in wants:
-                gathered[key].append(want)
-                readings[key] |= needs
+            units[design.id][one.unit.id] = one.unit
+            asked += len(one.requests)
+            for condition, request in one.requests.items():
+                gathered[request.key].append(Want(design, one.unit, condition, request.sample))
+                readings[request.key] |= request.readings
     inputs = tuple(
         Planned(ForwardRequest(wants[0].sample, frozenset(readings[key])), tuple(wants))
         for key, wants in gathered.items()
@@ -83,15 +114,6 @@ def plan(designs: Sequence[Design], samples: Iterable[Sample], adapter: ModelAda
     return Plan(inputs, units, refused, asked)
 
 
-def _conditions(
-    design: Design, unit: Unit, adapter: ModelAdapter, seed: int
-) -> list[tuple[str, Want, frozenset[Reading]]]:
-    """Make every condition of a unit; `RefusedSample` where one cannot be made or answered."""
-    wants = []
-    for condition, ask in design.asks(unit).items():
-        sample = apply(ask.changes, ask.sample, seed)
-        request = ForwardRequest(sample, ask.readings)
-        if reason := adapter.refusal(request):
-            raise RefusedSample(sample.id, reason)
-        wants.append((request.key, Want(design, unit, condition, sample), ask.readings))
-    return wants
+def _unanswered(posed: Posed, adapter: ModelAdapter) -> str | None:
+    """Say why the model cannot answer one of a unit's conditions."""
+    return next((reason for request in posed.requests.values() if (reason := adapter.refusal(request))), None)

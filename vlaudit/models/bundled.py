@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from vlaudit.errors import CheckpointError
@@ -11,8 +12,20 @@ _PACKAGE = Path(__file__).resolve().parent.parent
 
 def bundled_checkpoint(family: str) -> Path:
     """Return the bundled weights of a family; `CheckpointError` where none ship."""
+    weights = _weights(family)
+    if weights is None:
+        raise CheckpointError(f"no weights of {family} are bundled; give a file with --checkpoint PATH")
+    return weights
+
+
+def bundled_families(families: Iterable[str]) -> list[str]:
+    """Return those of the families whose weights are bundled, in the order given."""
+    return [family for family in families if _weights(family) is not None]
+
+
+def _weights(family: str) -> Path | None:
     for fixtures in (_PACKAGE / "fixtures", _PACKAGE.parent / "fixtures"):
         weights = fixtures / "zoo" / "weights" / family / "model.safetensors"
         if weights.is_file():
             return weights
-    raise CheckpointError(f"no weights of {family} are bundled; give a file with --checkpoint PATH")
+    return None

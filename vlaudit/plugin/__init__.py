@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from vlaudit.errors import VlauditError
-from vlaudit.plugin.options import OPTIONS, add_options, read_options, unfinished
+from vlaudit.plugin.options import OPTIONS, add_options, families, read_options, unfinished
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -66,7 +66,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run whatever asks for a model once a family; ids hold the family, never the path."""
     if "model" not in metafunc.fixturenames:
         return
-    names = list(metafunc.config.getoption("model"))
+    try:
+        names = families(metafunc.config)
+    except VlauditError as error:
+        raise pytest.UsageError(str(error)) from None
     if not names:
         raise pytest.UsageError(f"{metafunc.definition.nodeid} audits a model: name one with --model, such as albef")
     metafunc.parametrize("model", names, indirect=True, scope="session")

@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,9 +20,7 @@ import pytest
 from vlaudit.errors import VlauditError
 from vlaudit.findings import Exhibit
 from vlaudit.measures.base import Unit
-from vlaudit.models.base import ModelAdapter
 from vlaudit.plugin.judge import DECIDED
-from vlaudit.plugin.options import Asked
 from vlaudit.plugin.run import Run
 from vlaudit.reporting.document import (
     Counts,
@@ -31,7 +28,6 @@ from vlaudit.reporting.document import (
     DataRecord,
     FindingRecord,
     RunDocument,
-    Subject,
     Versions,
     criterion_record,
     finding_record,
@@ -102,7 +98,7 @@ class Ledger:
             started=self.started,
             seconds=round((datetime.now(UTC) - self.started).total_seconds(), 1),
             command=" ".join(["pytest", *map(str, self.config.invocation_params.args)]),
-            subject=tuple(map(_subject, run.models.values(), options.models)),
+            subject=tuple(run.models.subject(family) for family in families),
             data=self._data(findings),
             expect=options.expect,
             gate=options.gate,
@@ -181,19 +177,4 @@ def _versions() -> Versions:
         torch=version("torch"),
         transformers=version("transformers"),
         python=platform.python_version(),
-    )
-
-
-def _subject(model: ModelAdapter, asked: Asked) -> Subject:
-    provenance = getattr(model, "provenance", None)
-    path = asked.checkpoint
-    return Subject(
-        family=asked.family,
-        checkpoint=str(path or ("bundled" if provenance else "none")),
-        fingerprint=model.fingerprint.removeprefix("sha256:"),
-        layout=provenance.layout if provenance else "",
-        vocabulary=Path(provenance.vocabulary).name if provenance else "",
-        keys=str(provenance.keys) if provenance else "",
-        device=str(getattr(model, "device", "cpu")),
-        dtype=asked.dtype,
     )

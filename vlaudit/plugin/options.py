@@ -10,6 +10,9 @@ import pytest
 
 from vlaudit.errors import UsageError
 
+ALL = "all"
+"""What stands after --model for every family whose weights are bundled."""
+
 DEFAULT_LIMIT = 300
 """Samples that a run reads where --limit says nothing."""
 
@@ -60,7 +63,7 @@ def add_options(parser: pytest.Parser) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="family to audit (albef), or FILE.py:Class; repeat it",
+        help="family to audit (albef), FILE.py:Class, or all: every family with bundled weights; repeat it",
     )
     add(
         "--checkpoint",
@@ -107,7 +110,7 @@ def read_options(config: pytest.Config) -> Options | None:
         expect=get("expect"),
         gate=get("gate"),
         json=Path(get("audit_json")) if get("audit_json") else None,
-        html=_html_path(config, models),
+        html=_html_path(config),
     )
 
 
@@ -121,25 +124,44 @@ def _whole(option: str, text: str, *, least: int) -> int:
     return number
 
 
-def _html_path(config: pytest.Config, models: Sequence[Asked]) -> Path:
+def _html_path(config: pytest.Config) -> Path:
     """Return where the report goes: where pytest-html was told, else `reports/` under the folder of the run."""
     told = getattr(config.option, "htmlpath", None)
     if told:
         return Path(told)
-    name = "-".join(Path(model.family.partition(":")[0]).stem for model in models)
+    name = "-".join(Path(model.partition(":")[0]).stem for model in dict.fromkeys(config.getoption("model")))
     return config.invocation_params.dir / "reports" / f"{name}.html"
 
 
-def _models(config: pytest.Config) -> tuple[Asked, ...]:
-    families = list(config.getoption("model"))
-    twice = sorted({name for name in families if families.count(name) > 1})
+def families(config: pytest.Config) -> list[str]:
+    """Return the families to audit as they were named, "all" as every bundled one that is not named itself.
+
+    Raises `UsageError`: a family twice, "all" where nothing is bundled.
+    """
+    named: list[str] = list(config.getoption("model"))
+    twice = sorted({name for name in named if named.count(name) > 1})
     if twice:
         raise UsageError(f"--model {twice[0]} is given twice; name each model once")
-    paths = _checkpoints(config.getoption("checkpoint"), families)
+    return [family for name in named for family in (_all(named) if name == ALL else [name])]
+
+
+def _all(named: Sequence[str]) -> list[str]:
+    from vlaudit.models.bundled import bundled_families  # noqa: PLC0415 (torch comes with it)
+    from vlaudit.models.registry import FAMILIES  # noqa: PLC0415 (the same)
+
+    found = bundled_families(FAMILIES)
+    if not found:
+        raise UsageError("--model all: no weights are bundled with this installation; name models, with --checkpoint")
+    return [family for family in found if family not in named]
+
+
+def _models(config: pytest.Config) -> tuple[Asked, ...]:
+    asked = families(config)
+    paths = _checkpoints(config.getoption("checkpoint"), asked)
     get = config.getoption
     return tuple(
         Asked(family, paths.get(family), get("device"), get("dtype"), get("tokenizer"), get("download"))
-        for family in families
+        for family in asked
     )
 
 

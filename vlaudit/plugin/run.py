@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
-from functools import cached_property
+from collections.abc import Sequence
+from functools import cached_property, partial
 from itertools import islice
 
 import polars as pl
@@ -13,13 +13,12 @@ import pytest
 from vlaudit import datasets
 from vlaudit.datasets import Dataset
 from vlaudit.errors import UsageError
-from vlaudit.execution.plan import plan
+from vlaudit.execution.plan import Posed, plan, pose
 from vlaudit.execution.progress import Progress, Stream
 from vlaudit.execution.run import Measured, run
 from vlaudit.findings import Design, Finding
 from vlaudit.measures.base import Unit
-from vlaudit.models.base import ModelAdapter
-from vlaudit.models.loading import load
+from vlaudit.plugin.models import Models
 from vlaudit.plugin.options import Options
 from vlaudit.samples import Sample
 from vlaudit.tables import Table
@@ -35,33 +34,28 @@ LOOKS = 3
 class Run:
     """One session: loaded and checked when it is made, measured when the first audit of a model asks."""
 
-    def __init__(
-        self, options: Options, models: Mapping[str, ModelAdapter], data: Dataset, thresholds: Thresholds
-    ) -> None:
+    def __init__(self, options: Options, models: Models, data: Dataset, thresholds: Thresholds) -> None:
         self.options, self.models, self.data, self.thresholds = options, models, data, thresholds
         self.stream: Stream | None = None  # where it is said how far the passes are
         self.findings: dict[str, Finding] = {}
         self._designs: dict[str, dict[str, Design]] = defaultdict(dict)
         self._of_finding: dict[str, dict[str, dict[str, None]]] = defaultdict(dict)  # ordered sets of design ids
         self._looks: dict[tuple[str, str], list[Measured]] = defaultdict(list)
+        self._done: set[str] = set()
+        self._posed: dict[tuple[str, int], list[Posed]] = {}  # what several models share, by design and look
 
     @classmethod
-    def prepare(cls, options: Options) -> Run:
-        """Read the thresholds, open the data, load the models; a `VlauditError` says what is wrong."""
+    def prepare(cls, options: Options, *, elsewhere: bool = False, checked: bool = False) -> Run:
+        """Read the thresholds, open the data, load and check the models; a `VlauditError` says what is wrong.
+
+        `elsewhere` says that other processes run the audits, `checked` that another process checked the models.
+        """
         thresholds = read_thresholds(options.thresholds)
         data = _open(options)
-        models = {
-            asked.family: load(
-                asked.family,
-                checkpoint=asked.checkpoint,
-                device=asked.device,
-                dtype=asked.dtype,
-                tokenizer=asked.tokenizer,
-                download=asked.download,
-            )
-            for asked in options.models
-        }
+        models = Models(options.models, keep=False if elsewhere else None)
         run = cls(options, models, data, thresholds)
+        if not checked:
+            models.check()
         run.samples(0)  # data without a usable sample are a mistake that must show now
         return run
 
@@ -112,9 +106,25 @@ class Run:
 
     def _measure(self, family: str, designs: Sequence[Design], look: int) -> Measured:
         model = self.models[family]
-        planned = plan(designs, self.samples(look), model, self.options.seed)
+        planned = plan(designs, self.samples(look), model, self.options.seed, partial(self._pose, look=look))
         progress = Progress(len(planned.inputs), self.stream, label=model.name)
         return run(planned, model, batch_size=self.options.batch_size, progress=progress)
+
+    def _pose(self, design: Design, look: int) -> list[Posed]:
+        """Make the conditions of a design; of several models the first makes them for all."""
+        if (design.id, look) in self._posed:
+            return self._posed[design.id, look]
+        made = pose(design, self.samples(look), self.options.seed)
+        if len(self._designs) > 1:
+            self._posed[design.id, look] = made
+        return made
+
+    def release(self, family: str) -> None:
+        """Let go of what only the audits of this model needed; they are done."""
+        self.models.release(family)
+        self._done.add(family)
+        if self._done >= set(self._designs):
+            self._posed.clear()
 
     def table(self, family: str, design: Design, look: int = 0) -> Table:
         """Return the rows of a design up to and with a look."""

@@ -38,7 +38,9 @@ class AuditSession:
         """Check where reports go, load what was asked for, and tell pytest-html where to write."""
         for path in (options.html, _json_path(options)):
             check_writable(path)
-        session = cls(Run.prepare(options), config)
+        is_worker = hasattr(config, "workerinput")
+        elsewhere = not is_worker and getattr(config.option, "dist", "no") != "no"  # workers of pytest-xdist audit
+        session = cls(Run.prepare(options, elsewhere=elsewhere, checked=is_worker), config)
         config.stash[RUN] = session.run
         if not session.is_worker:
             config.option.htmlpath = str(session._page)

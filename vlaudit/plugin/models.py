@@ -1,0 +1,93 @@
+"""The models of a run: all are loaded and checked before anything runs, and one at a time is kept."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from vlaudit.errors import CheckpointError
+from vlaudit.models.base import ModelAdapter
+from vlaudit.models.loading import load
+from vlaudit.models.registry import find_family
+from vlaudit.plugin.options import Asked
+from vlaudit.reporting.document import Subject
+
+
+class Models(Mapping[str, ModelAdapter]):
+    """The models that were asked for, by family; one that is not in memory is loaded when it is looked up.
+
+    `check` finds every mistake before any long work. A single model then stays; of several only the one whose audits
+    run is held, so that a run needs the memory of the largest, and pays for that by loading each twice.
+    """
+
+    def __init__(self, asked: Sequence[Asked], *, keep: bool | None = None) -> None:
+        self._asked = {one.family: one for one in asked}
+        self._keep = len(asked) == 1 if keep is None else keep
+        self._loaded: dict[str, ModelAdapter] = {}
+        self._subjects: dict[str, Subject] = {}
+
+    def check(self) -> None:
+        """Load every model once; a `VlauditError` says what is wrong with one."""
+        for family in self._asked:
+            if ":" not in family:  # a file of one's own is run once, when its model is made
+                find_family(family)
+        for family in self._asked:
+            _ = self[family]
+            self.release(family)
+
+    def __getitem__(self, family: str) -> ModelAdapter:
+        if family not in self._loaded:
+            self._loaded[family] = self._load(self._asked[family])
+        return self._loaded[family]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._asked)
+
+    def __len__(self) -> int:
+        return len(self._asked)
+
+    def release(self, family: str) -> None:
+        """Let a model go whose audits are done; it is loaded again should anybody ask."""
+        if not self._keep and self._loaded.pop(family, None) is not None:
+            gc.collect()  # networks refer to themselves; without this the next one is loaded beside them
+
+    def subject(self, family: str) -> Subject:
+        """Return what was loaded, as the report names it."""
+        if family not in self._subjects:
+            _ = self[family]
+            self.release(family)
+        return self._subjects[family]
+
+    def _load(self, asked: Asked) -> ModelAdapter:
+        model = load(
+            asked.family,
+            checkpoint=asked.checkpoint,
+            device=asked.device,
+            dtype=asked.dtype,
+            tokenizer=asked.tokenizer,
+            download=asked.download,
+        )
+        subject = _subject(model, asked)
+        known = self._subjects.setdefault(asked.family, subject)
+        if subject.fingerprint != known.fingerprint:
+            raise CheckpointError(
+                f"--model {asked.family}: the weights of {subject.checkpoint} changed while the run went on: they were "
+                f"{known.fingerprint[:12]}... and are {subject.fingerprint[:12]}...; run again"
+            )
+        return model
+
+
+def _subject(model: ModelAdapter, asked: Asked) -> Subject:
+    provenance = getattr(model, "provenance", None)
+    path = asked.checkpoint
+    return Subject(
+        family=asked.family,
+        checkpoint=str(path or ("bundled" if provenance else "none")),
+        fingerprint=model.fingerprint.removeprefix("sha256:"),
+        layout=provenance.layout if provenance else "",
+        vocabulary=Path(provenance.vocabulary).name if provenance else "",
+        keys=str(provenance.keys) if provenance else "",
+        device=str(getattr(model, "device", "cpu")),
+        dtype=asked.dtype,
+    )
