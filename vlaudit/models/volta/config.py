@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -105,7 +105,7 @@ class VoltaConfig(BaseModel):
         return self.model_dump(mode="json", exclude_none=True)
 
     @model_validator(mode="after")
-    def _sizes_agree(self) -> Self:
+    def _sizes_agree(self) -> VoltaConfig:
         for name in ("hidden_size", "num_attention_heads", "pooler_size"):
             if getattr(self, name) != getattr(self, f"v_{name}"):
                 raise ValueError(
@@ -133,7 +133,7 @@ class VoltaConfig(BaseModel):
             raise ValueError(f"type_vocab_size must be 3 or more (regions are of type 2), got {self.type_vocab_size}")
 
     @model_validator(mode="after")
-    def _sublayers_make_sense(self) -> Self:
+    def _sublayers_make_sense(self) -> VoltaConfig:
         attention, forward = self._attention_sublayers, {*self.t_ff_sublayers, *self.v_ff_sublayers}
         if both := sorted(attention & forward):
             raise ValueError(f"sublayers {both} must hold attention or feed-forward, not both")

@@ -76,10 +76,14 @@ class VoltaNetwork(nn.Module):
         self.config = config
         self.bert = Body(config, positions)
         self.cls = Heads(config)
+        self._layout = self._described()
 
     @property
     def layout(self) -> Layout:
         """What there is to be read."""
+        return self._layout
+
+    def _described(self) -> Layout:
         config, layers = self.config, self.config.layers
         held = {
             pair: tuple(n for n, layer in enumerate(layers) if layer.first in config.kind(kind))

@@ -1,0 +1,125 @@
+"""Load a controlled VOLTA model: the published files, or a file in their layout with its config.json beside it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from functools import partial
+
+from torch import Tensor
+
+from vlaudit.errors import CheckpointError
+from vlaudit.models.base import LoadOptions
+from vlaudit.models.checkpoint import KeyRules, WeightsFile, open_weights
+from vlaudit.models.filling import filled
+from vlaudit.models.regional.adapter import RegionAdapter
+from vlaudit.models.regional.loading import adapted, without_prefix
+from vlaudit.models.signatures import resembles
+from vlaudit.models.skeleton import skeleton
+from vlaudit.models.volta.config import VoltaConfig, published_fields
+from vlaudit.models.volta.network import VoltaNetwork, aliases
+
+PUBLISHED_VOCABULARY = "bert-base-uncased"
+
+_MARKS = {
+    "ctrl_uniter": "bert.embeddings.image_location_layer_norm.weight",
+    "ctrl_lxmert": "bert.v_embeddings.ImgLayerNorm.weight",
+    "ctrl_vilbert": "bert.v_embeddings.LayerNorm.weight",
+    "ctrl_vl-bert": "bert.embeddings.obj_downsample.1.weight",
+    "ctrl_visualbert": "bert.embeddings.projection.weight",
+}
+"""A tensor that only this model has: they differ in how they embed regions."""
+
+_PART = re.compile(r"bert\.encoder\.layer\.(\d+)\.(attention_self\.(?:v_)?query|intermediate\.(?:v_)?dense)\.weight")
+_WORDS = "bert.embeddings.word_embeddings.weight"
+_CLASSES = "cls.imagePredictions.decoder_dict.0.weight"
+
+
+def load(options: LoadOptions, *, family: str) -> RegionAdapter:
+    """Load one of `config.PUBLISHED`; `CheckpointError` or `VocabularyError` where the files are not right.
+
+    Without a config.json the file is taken for a published one, of the published sizes.
+    """
+    file = without_prefix(open_weights(options.checkpoint), "module.")
+    _check_family(file, family)
+    config = _config(file, family)
+    network, keys = filled(partial(VoltaNetwork, config), file, _rules(config), options, family=family)
+    described = f"{len(config.layers)} layers in {config.sublayers} sublayers of {config.num_attention_heads} heads"
+    return adapted(family, network, file, keys, options, published=PUBLISHED_VOCABULARY, described=described)
+
+
+load_uniter = partial(load, family="ctrl_uniter")
+load_lxmert = partial(load, family="ctrl_lxmert")
+load_vilbert = partial(load, family="ctrl_vilbert")
+load_vl_bert = partial(load, family="ctrl_vl-bert")
+load_visualbert = partial(load, family="ctrl_visualbert")
+
+
+def _check_family(file: WeightsFile, family: str) -> None:
+    if _MARKS[family] in file.tensors:
+        return
+    for other, mark in _MARKS.items():
+        if mark in file.tensors:
+            raise CheckpointError(
+                f"checkpoint {file.path}: its tensors are not those of {family}: it has {mark}, as {other} has; "
+                f"give --model {other}"
+            )
+    looks = resembles(file.tensors)
+    hint = f". It looks like {looks}" if looks else ""
+    raise CheckpointError(f"checkpoint {file.path}: its tensors are not those of {family}: no {_MARKS[family]}{hint}")
+
+
+def _config(file: WeightsFile, family: str) -> VoltaConfig:
+    fields = dict(file.config) or published_fields(family)
+    if _CLASSES in file.tensors:  # a constant of the official code, and no field of its configs
+        fields["mrc_num_classes"] = len(file.tensors[_CLASSES])
+    try:
+        config = VoltaConfig.from_json(fields)
+        _check_fit(file.tensors, config, family)
+    except CheckpointError as error:
+        source = "the config that came with it" if file.config else f"the published config of {family}, for it has none"
+        raise CheckpointError(
+            f"checkpoint {file.path}, read by {source}: {error}. Put the config.json that it was trained with beside it"
+        ) from None
+    return config
+
+
+def _check_fit(tensors: Mapping[str, Tensor], config: VoltaConfig, family: str) -> None:
+    """Compare a config with what the tensors show, where a list of names and shapes would explain nothing."""
+    if f"ctrl_{config.image_embeddings}" != family:
+        raise CheckpointError(
+            f"image_embeddings must be {family.removeprefix('ctrl_')!r}, as the tensors are, "
+            f"got {config.image_embeddings!r}"
+        )
+    shape = tuple(tensors[_WORDS].shape) if _WORDS in tensors else None
+    if shape and shape != (config.vocab_size, config.hidden_size):
+        raise CheckpointError(
+            f"vocab_size and hidden_size must be those of the word table, {shape}, got "
+            f"{(config.vocab_size, config.hidden_size)}"
+        )
+    said, second = _names(config)
+    differing = (_sublayer_parts(said) ^ _sublayer_parts(tensors)) - _sublayer_parts(second)
+    if differing:
+        raise CheckpointError(
+            "its ..._sublayers must be those of the tensors, got others for sublayers "
+            f"{sorted({number for number, _ in differing})}"
+        )
+
+
+def _sublayer_parts(names: Iterable[str]) -> set[tuple[int, str]]:
+    """Return which sublayers hold attention or feed-forward, for which modality."""
+    return {(int(found[1]), found[2]) for name in names if (found := _PART.fullmatch(name))}
+
+
+def _names(config: VoltaConfig) -> tuple[list[str], dict[str, str]]:
+    """Return every name of the parameters, and second name -> first name of what is one tensor."""
+    with skeleton():
+        network = VoltaNetwork(config)
+    return [name for name, _ in network.named_parameters(remove_duplicate=False)], aliases(network)
+
+
+def _rules(config: VoltaConfig) -> KeyRules:
+    _, second = _names(config)
+    # Newer VOLTA code writes the token types of ctrl_uniter twice.
+    types = {"bert.embeddings.image_token_type_embeddings.weight": "bert.embeddings.token_type_embeddings.weight"}
+    return KeyRules(aliases=second | (types if config.image_embeddings == "uniter" else {}))
