@@ -14,7 +14,9 @@ from vlaudit.models.base import ForwardRequest, LoadOptions
 from vlaudit.models.canary import check_alive
 from vlaudit.models.check import check_adapter
 from vlaudit.models.hf.loading import load_lxmert_folder
-from vlaudit.models.hf.lxmert import open_lxmert
+from vlaudit.models.hf.lxmert import LxmertNetwork, open_lxmert
+from vlaudit.models.lxmert.config import LxmertConfig as OwnConfig
+from vlaudit.models.lxmert.network import Lxmert
 from vlaudit.models.regional.streams import Inputs, Wanted
 from vlaudit.models.specimens import specimens
 from vlaudit.traces import Match, RegionClasses
@@ -193,6 +195,48 @@ def test_match_and_classes_are_read_through_the_adapter(adapter, reference):
     with torch.inference_mode():
         classes = reference.obj_predict_head(expected.vision_hidden_states[-1])["obj"][0].log_softmax(-1)
     assert close(trace[RegionClasses()], classes)
+
+
+@settings(max_examples=5)
+@given(lengths=LENGTHS)
+def test_our_own_network_computes_the_same_from_the_same_weights(network, reference, lengths):
+    """A second answer that shares no code: all states, all four kinds of attention, all heads."""
+    sizes = OwnConfig(len(VOCABULARY), 16, TEXT, IMAGE, CROSS, 4, 20, WIDTH, CLASSES, 5, answers=3, max_positions=24)
+    own = Lxmert(sizes).eval()
+    own.load_state_dict({name.replace("lxmert.", "bert.", 1): v for name, v in reference.state_dict().items()})
+    inputs = batch(lengths)
+    with torch.inference_mode():
+        one, other = own(inputs, ALL), network(inputs, ALL)
+        assert close(own.match_logits(one), network.match_logits(other))
+        words = (n.word_logits(streams.text) for n, streams in ((own, one), (network, other)))
+        regions = (n.region_logits(streams.image) for n, streams in ((own, one), (network, other)))
+        assert close(*words, where=inputs.mask)
+        assert close(*regions, where=inputs.present)
+    real = {"text": inputs.mask, "image": inputs.present}
+    for who, stage in ALL.states:
+        assert close(one.states[who, stage], other.states[who, stage], where=real[who])
+    for asks, answers, layer in ALL.attention:
+        maps = (streams.attention[asks, answers, layer].transpose(1, 2) for streams in (one, other))
+        assert close(*maps, where=real[asks])
+    assert own.layout == network.layout
+
+
+def test_more_region_layers_than_language_layers_do_not_share_numbers_with_cross_layers():
+    config = LxmertConfig(**(CONFIG.to_dict() | {"l_layers": 1, "r_layers": 3, "x_layers": 1}))
+    network = LxmertNetwork(made(LxmertForPreTraining, config))
+    layout, inputs = network.layout, batch([(4, 2)])
+    assert layout.attention["text", "text"] == (0, 3)
+    assert layout.attention["image", "image"] == (0, 1, 2, 3)
+    assert layout.attention["text", "image"] == (3,)
+    wanted = Wanted(
+        frozenset((*pair, layer) for pair, layers in layout.attention.items() for layer in layers),
+        frozenset((who, stage) for who, stages in layout.states.items() for stage in stages),
+    )
+    with torch.inference_mode():
+        streams = network(inputs, wanted)
+    assert (set(streams.attention), set(streams.states)) == (set(wanted.attention), set(wanted.states))
+    assert torch.equal(streams.states["text", 4], streams.text)
+    assert torch.equal(streams.states["image", 4], streams.image)
 
 
 def test_a_folder_without_the_object_head_names_no_regions(tmp_path):

@@ -1,19 +1,16 @@
-"""Load a folder of transformers as an adapter."""
+"""Load a folder of transformers as an adapter. Regions come with features unless its config names our encoder."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-
 from vlaudit.models.base import LoadOptions
 from vlaudit.models.checkpoint import KeyReport, WeightsFile
-from vlaudit.models.hf.bert import open_bert
-from vlaudit.models.hf.lxmert import open_lxmert
-from vlaudit.models.hf.visualbert import open_visualbert
-from vlaudit.models.provenance import Provenance
+from vlaudit.models.hf.bert import BERT, open_bert
+from vlaudit.models.hf.folder import Kind, model_type
+from vlaudit.models.hf.lxmert import LXMERT, open_lxmert
+from vlaudit.models.hf.visualbert import VISUAL_BERT, open_visualbert
 from vlaudit.models.regional.adapter import RegionAdapter
+from vlaudit.models.regional.loading import adapted
 from vlaudit.models.regional.streams import RegionNetwork
-from vlaudit.models.vocabulary import find_vocabulary
 
 PUBLISHED_VOCABULARY = "bert-base-uncased"
 
@@ -23,47 +20,33 @@ def load_bert(options: LoadOptions) -> RegionAdapter:
 
     Raises `CheckpointError` or `VocabularyError` before anything is computed where the files are not right.
     """
-    return _adapted("bert", "BertForMaskedLM", open_bert, options)
+    return _adapted("bert", BERT, open_bert(options), options)
 
 
 def load_visualbert_folder(options: LoadOptions) -> RegionAdapter:
-    """Load VisualBERT as transformers has it; regions come with features, there is no encoder for pixels.
-
-    `model_type(options.checkpoint) == "visual_bert"` tells such a folder from the controlled model. Errors as above.
-    """
-    return _adapted("visualbert", "VisualBertForPreTraining", open_visualbert, options)
+    """Load VisualBERT as transformers has it, from the like of what BERT is loaded from; errors are the same."""
+    return _adapted("visualbert", VISUAL_BERT, open_visualbert(options), options)
 
 
 def load_lxmert_folder(options: LoadOptions) -> RegionAdapter:
-    """Load LXMERT as transformers has it; regions come with features, there is no encoder for pixels.
+    """Load LXMERT as transformers has it, from the like of what BERT is loaded from; errors are the same."""
+    return _adapted("lxmert", LXMERT, open_lxmert(options), options)
 
-    `model_type(options.checkpoint) == "lxmert"` tells such a folder from the original layout. Errors as above.
-    """
-    return _adapted("lxmert", "LxmertForPreTraining", open_lxmert, options)
+
+def is_visualbert_folder(options: LoadOptions) -> bool:
+    """Say whether the checkpoint is transformers' VisualBERT, by its config.json, and not the controlled model."""
+    return model_type(options.checkpoint) == VISUAL_BERT.model_type
+
+
+def is_lxmert_folder(options: LoadOptions) -> bool:
+    """Say whether the checkpoint is transformers' LXMERT, by its config.json, and not in the original layout."""
+    return model_type(options.checkpoint) == LXMERT.model_type
 
 
 def _adapted(
-    name: str,
-    described: str,
-    open_network: Callable[[LoadOptions], tuple[RegionNetwork, WeightsFile, KeyReport]],
-    options: LoadOptions,
+    name: str, kind: Kind, opened: tuple[RegionNetwork, WeightsFile, KeyReport], options: LoadOptions
 ) -> RegionAdapter:
-    network, file, keys = open_network(options)
-    vocabulary = find_vocabulary(
-        file.path,
-        tokenizer=options.tokenizer,
-        published=PUBLISHED_VOCABULARY,
-        rows=network.layout.vocabulary_size,
-        download=options.download,
-    )
-    layout = f"transformers {described}, {_counted(network)}"
-    return RegionAdapter(name, network, vocabulary, partial(_provenance, name, file, keys, layout, vocabulary.source))
-
-
-def _provenance(name: str, file: WeightsFile, keys: KeyReport, layout: str, vocabulary: str) -> Provenance:
-    return Provenance(name, file.path, file.sha256.result(), keys, layout, vocabulary)
-
-
-def _counted(network: RegionNetwork) -> str:
+    network, file, keys = opened
     layers = {layer for numbers in network.layout.attention.values() for layer in numbers}
-    return f"{len(layers)} layers deep, {network.layout.heads} heads"
+    described = f"transformers {kind.model_class}, {len(layers)} layers deep, {network.layout.heads} heads"
+    return adapted(name, network, file, keys, options, published=PUBLISHED_VOCABULARY, described=described)

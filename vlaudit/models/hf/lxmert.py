@@ -1,6 +1,7 @@
 """LXMERT (Tan & Bansal 2019) as transformers computes it: two stacks, then layers that exchange.
 
-Language layers are numbered 0..L-1, the regions' own layers 0..R-1, cross layer k is number L+k for both modalities.
+Language layers are numbered 0..L-1, the regions' own layers 0..R-1, cross layer k is number L+k for both modalities
+(R+k where the regions have more layers of their own; no published model has).
 Stage 0 are the embeddings after their norm, stage i + 1 leaves layer i. A cross layer first lets each modality ask the
 other, both reading what entered the layer, with one set of weights; then each asks itself.
 The class has one plain kernel, which computes the probabilities in any case ("eager"; no fused one up to transformers
@@ -37,6 +38,8 @@ LXMERT = Kind(
     ),
     fixed={"visual_pos_dim": 4, "task_matched": True, "task_mask_lm": True},
 )
+TRAINED_LENGTH = 20
+"""Most tokens of a caption that pretraining read, [CLS] and [SEP] included; what was longer was cut."""
 _ACROSS: tuple[Pair, Pair] = (("text", "image"), ("image", "text"))
 Maps = dict[tuple[Modality, Modality, int], Tensor]
 
@@ -51,8 +54,8 @@ class LxmertNetwork(nn.Module):
     @property
     def layout(self) -> Layout:
         """What there is to be read."""
-        config = self.model.config
-        cross = tuple(range(config.l_layers, config.l_layers + config.x_layers))
+        config, first = self.model.config, self._first_cross
+        cross = tuple(range(first, first + config.x_layers))
         own: dict[Modality, tuple[int, ...]] = {
             "text": (*range(config.l_layers), *cross),
             "image": (*range(config.r_layers), *cross),
@@ -63,11 +66,16 @@ class LxmertNetwork(nn.Module):
             attention={(who, who): layers for who, layers in own.items()} | dict.fromkeys(_ACROSS, cross),
             states={who: (0, *(layer + 1 for layer in layers)) for who, layers in own.items()},
             heads=config.num_attention_heads,
-            max_length=config.max_position_embeddings,
+            max_length=min(TRAINED_LENGTH, config.max_position_embeddings),
             vocabulary_size=config.vocab_size,
             region_width=config.visual_feat_dim,
             classes=config.num_object_labels if config.task_obj_predict and config.visual_obj_loss else None,
         )
+
+    @property
+    def _first_cross(self) -> int:
+        own: tuple[int, int] = self.model.config.l_layers, self.model.config.r_layers
+        return max(own)
 
     def forward(self, inputs: Inputs, wanted: Wanted) -> Streams:
         """Read the captions and the regions."""
@@ -116,7 +124,7 @@ class LxmertNetwork(nn.Module):
 
     def _attentions(self) -> dict[nn.Module, tuple[tuple[Modality, Modality, int], ...]]:
         """Return every attention module, and for each of its calls in a pass who asks whom, in which layer."""
-        encoder, first = self.model.lxmert.encoder, self.model.config.l_layers
+        encoder, first = self.model.lxmert.encoder, self._first_cross
         found: dict[nn.Module, tuple[tuple[Modality, Modality, int], ...]] = {}
         for number, layer in enumerate(encoder.layer):
             found[layer.attention.self] = (("text", "text", number),)
