@@ -26,8 +26,8 @@ def test_scenes_are_a_data_set():
     [
         ("cocoa:x", "--data cocoa:x: there is no data set named 'cocoa': did you mean coco?"),
         ("scene", "did you mean scenes?"),
-        ("zzz", "there is no data set named 'zzz'; there are: scenes, coco"),
-        ("", "there is no data set named ''; there are: scenes, coco"),
+        ("zzz", "there is no data set named 'zzz'; there are: scenes, coco, flickr30k-entities, visual-genome"),
+        ("", "there is no data set named ''; there are: scenes, coco, flickr30k-entities, visual-genome"),
     ],
 )
 def test_an_unknown_name_is_told_with_the_nearest(spec, message):
@@ -45,7 +45,7 @@ def provided(monkeypatch, value):
 def test_another_package_can_add_one(monkeypatch):
     """Through the entry point group; the function gets what stands after the colon."""
     provided(monkeypatch, "vlaudit.datasets.scenes:from_spec")
-    assert datasets.names() == ("scenes", "coco", "theirs")
+    assert datasets.names() == ("scenes", "coco", "flickr30k-entities", "visual-genome", "theirs")
     assert len(list(datasets.open("theirs:n=2"))) == 2
 
 

@@ -17,6 +17,8 @@ __all__ = ["Dataset", "Refusal", "names", "open"]
 _BUILT_IN = {
     "scenes": "vlaudit.datasets.scenes",
     "coco": "vlaudit.datasets.coco",
+    "flickr30k-entities": "vlaudit.datasets.flickr30k",
+    "visual-genome": "vlaudit.datasets.visual_genome",
 }
 """Name to module; each has `from_spec(text) -> Dataset` for what stands after the colon."""
 

@@ -18,6 +18,22 @@ PHOTO_ANSWERS: dict[str, tuple[str, ...]] = {
         *("bench", "umbrella", "ball", "kite", "bottle", "cup", "knife", "bowl", "apple", "sandwich", "pizza", "cake"),
         *("chair", "table", "bed", "toilet", "laptop", "keyboard", "phone", "book", "clock", "sink"),
     ),
+    "clothing": (
+        "shirt",
+        "hat",
+        "jacket",
+        "dress",
+        "coat",
+        "pants",
+        "shoes",
+        "cap",
+        "shorts",
+        "suit",
+        "skirt",
+        "helmet",
+    ),
+    "instrument": ("guitar", "drum", "drums", "piano", "violin", "trumpet", "flute", "saxophone"),
+    "scenery": ("street", "beach", "park", "field", "room", "water", "snow", "grass", "building", "mountain", "road"),
 }
 """Answer sets for photos: common words of each kind that the vocabularies of published models hold as one piece."""
 

@@ -8,6 +8,7 @@ text is needed for them.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from vlaudit.datasets.words import (
     BODY_PARTS,
@@ -153,6 +154,7 @@ def _related(one: str, other: str) -> bool:
     return bool(forms(one) & forms(other)) or (len(shorter) >= 4 and shorter in longer)
 
 
+@lru_cache(maxsize=1 << 16)
 def forms(word: str) -> frozenset[str]:
     """Return the words that this one may be a form of: itself, and what is left without an ending.
 

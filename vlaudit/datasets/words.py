@@ -167,3 +167,51 @@ IRREGULAR = {
     "worn": "wear",
 }
 """Forms that no ending makes."""
+
+COLLECTIVES = _listed(
+    "group groups crowd crowds couple pair pairs bunch number lot lots team teams row rows line lines kind kinds type "
+    "types piece pieces set sets variety body stack pile two three four five six several some many part"
+)
+"""Before "of" these say how many or how much; what follows is the thing."""
+
+NO_NOUNS = _listed(
+    "a an the this that these those his her its their my our your it they them he she him we us you who what which "
+    "something someone somebody one ones other others another each all both some any many several few more most none "
+    "two three four five six seven eight nine ten dozen behind front back outdoors outside inside there here up down "
+    "young old small little large big long short tall blond blonde dark bright colorful dressed wearing s t"
+)
+"""Words that may end a phrase and name nothing that can be asked for."""
+
+GARMENTS = _listed(
+    "shirt shirts jacket jackets coat coats dress dresses vest vests hat hats cap caps helmet helmets shorts pants "
+    "jeans trousers tie ties scarf scarves uniform uniforms sweater sweaters suit suits shoe shoes boot boots sneakers "
+    "sandals glove gloves skirt skirts robe robes hoodie apron costume costumes gear clothes clothing outfit outfits "
+    "glasses sunglasses goggles belt sock socks sleeve sleeves backpack backpacks"
+)
+
+INSTRUMENTS = _listed(
+    "guitar guitars drum drums piano pianos violin violins trumpet trumpets flute flutes saxophone harp cello "
+    "accordion banjo tuba trombone clarinet"
+)
+
+PLACES = _listed(
+    "street streets road roads sidewalk beach park field yard room kitchen office building buildings house sky ground "
+    "floor wall walls mountain mountains hill snow water ocean sea river lake grass forest city town sand background"
+)
+
+BODY = _listed("head heads hair face faces beard mustache nose mouth chin neck tail fur") | BODY_PARTS
+
+TYPE_OF_NOUN = {
+    **dict.fromkeys(GARMENTS, "clothing"),
+    **dict.fromkeys(INSTRUMENTS, "instruments"),
+    **dict.fromkeys(PLACES, "scene"),
+    **dict.fromkeys(BODY, "bodyparts"),
+    **{
+        word: kind
+        for kind, classes in (("people", PEOPLE), ("animals", ANIMALS), ("vehicles", VEHICLES))
+        for line in classes.values()
+        for word in line.split()
+    },
+    **dict.fromkeys(("van", "vans", "scooter", "scooters", "tractor", "tractors"), "vehicles"),
+}
+"""Noun to coreference type, for data that name things without saying what they are; what is not here is "other"."""
