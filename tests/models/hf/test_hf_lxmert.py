@@ -9,11 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import LxmertConfig, LxmertForPreTraining
 
+import vlaudit
 from vlaudit.errors import CheckpointError, RequestError
 from vlaudit.models.base import ForwardRequest, LoadOptions
-from vlaudit.models.canary import check_alive
 from vlaudit.models.check import check_adapter
-from vlaudit.models.hf.loading import load_lxmert_folder
 from vlaudit.models.hf.lxmert import LxmertNetwork, open_lxmert
 from vlaudit.models.lxmert.config import LxmertConfig as OwnConfig
 from vlaudit.models.lxmert.network import Lxmert
@@ -64,7 +63,7 @@ def network(kept):
 
 @pytest.fixture(scope="session")
 def adapter(kept):
-    return load_lxmert_folder(LoadOptions(kept, CPU))
+    return vlaudit.load("lxmert", checkpoint=kept, device="cpu")
 
 
 def batch(lengths):
@@ -168,7 +167,6 @@ def test_reading_inside_changes_no_answer_and_leaves_no_hook(network):
 
 
 def test_it_keeps_what_it_declares(adapter):
-    check_alive(adapter)
     check_adapter(adapter)
     capabilities = adapter.capabilities
     assert (capabilities.architecture, capabilities.joint_softmax) == ("two-stream", False)
@@ -257,10 +255,10 @@ def test_regions_are_needed(network):
         ({"visual_pos_dim": 5}, "visual_pos_dim must be 4"),
         ({"x_layers": 3}, "missing: lxmert.encoder.x_layers.2"),
         ({"task_qa": False}, "unexpected: answer_head"),
-        ({"model_type": "bert"}, "LXMERT needs model_type 'lxmert', got 'bert'"),
+        ({"num_attention_heads": 3}, "transformers cannot build a LxmertForPreTraining"),
     ],
 )
 def test_a_setting_that_does_not_fit_is_refused(kept, tmp_path, config, part):
     folder = edited(shutil.copytree(kept, tmp_path / "changed"), config=config)
     with pytest.raises(CheckpointError, match=part):
-        load_lxmert_folder(LoadOptions(folder, CPU))
+        vlaudit.load("lxmert", checkpoint=folder, device="cpu")

@@ -9,12 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import VisualBertConfig, VisualBertForPreTraining
 
+import vlaudit
 from vlaudit.errors import CheckpointError, RequestError
 from vlaudit.models.base import ForwardRequest, LoadOptions
-from vlaudit.models.canary import check_alive
 from vlaudit.models.check import check_adapter
 from vlaudit.models.hf.folder import model_type
-from vlaudit.models.hf.loading import load_visualbert_folder
 from vlaudit.models.hf.visualbert import open_visualbert
 from vlaudit.models.regional.streams import Inputs, Wanted
 from vlaudit.models.specimens import specimens
@@ -57,7 +56,7 @@ def network(kept):
 
 @pytest.fixture(scope="session")
 def adapter(kept):
-    return load_visualbert_folder(LoadOptions(kept, CPU))
+    return vlaudit.load("visualbert", checkpoint=kept, device="cpu")
 
 
 def batch(lengths):
@@ -134,7 +133,6 @@ def test_boxes_are_not_read(network):
 
 
 def test_it_keeps_what_it_declares(adapter):
-    check_alive(adapter)
     check_adapter(adapter)
     capabilities = adapter.capabilities
     assert (capabilities.architecture, capabilities.joint_softmax) == ("single-stream", True)
@@ -173,10 +171,16 @@ def test_a_folder_says_what_it_is(kept, tmp_path):
     [
         ({"bypass_transformer": True}, "bypass_transformer must be false"),
         ({"visual_embedding_dim": 7}, "wrong shapes"),
-        ({"model_type": "bert"}, "VisualBERT needs model_type 'visual_bert', got 'bert'"),
+        ({"num_attention_heads": 3}, "transformers cannot build a VisualBertForPreTraining"),
     ],
 )
 def test_a_setting_that_does_not_fit_is_refused(kept, tmp_path, config, part):
     folder = edited(shutil.copytree(kept, tmp_path / "changed"), config=config)
     with pytest.raises(CheckpointError, match=part):
-        load_visualbert_folder(LoadOptions(folder, CPU))
+        vlaudit.load("visualbert", checkpoint=folder, device="cpu")
+
+
+def test_another_folder_is_not_taken_for_it(kept, tmp_path):
+    folder = edited(shutil.copytree(kept, tmp_path / "changed"), config={"model_type": "bert"})
+    with pytest.raises(CheckpointError, match="VisualBERT needs model_type 'visual_bert', got 'bert'"):
+        open_visualbert(LoadOptions(folder, CPU))

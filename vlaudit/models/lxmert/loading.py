@@ -7,6 +7,7 @@ from functools import partial
 from vlaudit.models.base import LoadOptions
 from vlaudit.models.checkpoint import KeyRules, open_weights
 from vlaudit.models.filling import filled
+from vlaudit.models.hf.loading import is_lxmert_folder, load_lxmert_folder
 from vlaudit.models.lxmert.config import LxmertConfig
 from vlaudit.models.lxmert.network import ALIASES, PREFIX, Lxmert
 from vlaudit.models.regional.adapter import RegionAdapter
@@ -17,8 +18,11 @@ PUBLISHED_VOCABULARY = "bert-base-uncased"
 
 
 def load(options: LoadOptions) -> RegionAdapter:
-    """Load LXMERT; `CheckpointError` or `VocabularyError` before anything is computed where the files are not right."""
-    return _load_published(options)
+    """Load LXMERT: a file in the published layout, or a folder of transformers, which its config.json tells.
+
+    Raises `CheckpointError` or `VocabularyError` before anything is computed where the files are not right.
+    """
+    return load_lxmert_folder(options) if is_lxmert_folder(options) else _load_published(options)
 
 
 def _load_published(options: LoadOptions) -> RegionAdapter:

@@ -12,6 +12,7 @@ from vlaudit.errors import CheckpointError
 from vlaudit.models.base import LoadOptions
 from vlaudit.models.checkpoint import KeyRules, WeightsFile, open_weights
 from vlaudit.models.filling import filled
+from vlaudit.models.hf.loading import is_visualbert_folder, load_visualbert_folder
 from vlaudit.models.regional.adapter import RegionAdapter
 from vlaudit.models.regional.loading import adapted, without_prefix
 from vlaudit.models.signatures import resembles
@@ -52,7 +53,13 @@ load_uniter = partial(load, family="ctrl_uniter")
 load_lxmert = partial(load, family="ctrl_lxmert")
 load_vilbert = partial(load, family="ctrl_vilbert")
 load_vl_bert = partial(load, family="ctrl_vl-bert")
-load_visualbert = partial(load, family="ctrl_visualbert")
+
+
+def load_visualbert(options: LoadOptions) -> RegionAdapter:
+    """Load the controlled VisualBERT, or a folder of transformers, which its config.json tells; errors as `load`."""
+    if is_visualbert_folder(options):
+        return load_visualbert_folder(options)
+    return load(options, family="ctrl_visualbert")
 
 
 def _check_family(file: WeightsFile, family: str) -> None:
