@@ -24,8 +24,10 @@ ARRAYS = ("features", "norm_bb", "conf", "soft_labels")
 
 def unpacked(data: bytes, path: Path) -> Mapping[str, Any]:
     """Return the arrays of one record; `BadRecord` where it is neither format or holds more than numbers."""
+    compressed = data.startswith(b"PK\x03\x04")
+    msgpack = None if compressed else needed("msgpack", path)
     try:
-        held = _from_npz(data) if data.startswith(b"PK\x03\x04") else _from_msgpack(data, path)
+        held = _from_npz(data) if compressed else _from_msgpack(data, msgpack)
     except (Unsafe, ValueError, TypeError, KeyError, OSError, zipfile.BadZipFile, RecursionError) as reason:
         raise BadRecord(f"it cannot be read: {reason}") from reason
     wrong = [name for name in held if name in ARRAYS and not isinstance(held[name], np.ndarray)]
@@ -43,11 +45,10 @@ def _from_npz(data: bytes) -> Mapping[str, Any]:
         return {name: held[name] for name in ARRAYS if name in held}
 
 
-def _from_msgpack(data: bytes, path: Path) -> Mapping[str, Any]:
-    msgpack = needed("msgpack", path)
+def _from_msgpack(data: bytes, msgpack: Any) -> Mapping[str, Any]:
     try:
         held = msgpack.unpackb(data, raw=False, strict_map_key=False, object_hook=_array)
-    except msgpack.exceptions.UnpackException as reason:
+    except (ValueError, msgpack.exceptions.UnpackException) as reason:
         raise BadRecord(f"it is no msgpack, or was cut short: {reason or type(reason).__name__}") from reason
     if not isinstance(held, dict):
         raise BadRecord(f"it must hold a map of arrays, got {type(held).__name__}")

@@ -73,7 +73,8 @@ def whole(fields: Fields, name: str) -> int:
     try:
         number = int(value.item() if isinstance(value, np.ndarray) else value)
     except (TypeError, ValueError, OverflowError):
-        raise BadRecord(f"{name} must be a whole number, got {str(value)[:40]}") from None
+        shown = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+        raise BadRecord(f"{name} must be a whole number, got {shown[:40]}") from None
     if not 1 <= number <= 1_000_000:
         raise BadRecord(f"{name} must be 1 to 1000000, got {number}")
     return number

@@ -3,8 +3,8 @@
 A pickle is a program: it may name any function and call it. Here a name is looked up in our own short list, and what
 stands there only collects numbers. Not even numpy's own functions run, because the state that a pickle gives an array
 or a type can break them; arrays are made from their bytes once all is read.
-Formats: numpy's `ndarray.__reduce__` (protocols 0 to 4) and `_frombuffer` (protocol 5); Python's `_codecs.encode`,
-which protocols below 3 use for bytes.
+Formats: numpy's `ndarray.__reduce__` (protocols 0 to 4) and `_frombuffer` (protocol 5); Python's `_codecs.encode` and
+`__builtin__.bytes`, by which protocols below 3 write bytes and no bytes.
 """
 
 from __future__ import annotations
@@ -115,10 +115,17 @@ def _latin_bytes(text: object, encoding: object) -> bytes:
     return text.encode("latin-1")
 
 
+def _no_bytes(*content: object) -> bytes:
+    if content:
+        raise Unsafe("it makes bytes of something else")
+    return b""
+
+
 _ADMITTED: dict[tuple[str, str], Callable[..., Any]] = {
     ("numpy", "ndarray"): _Array,
     ("numpy", "dtype"): _Type,
     ("_codecs", "encode"): _latin_bytes,
+    ("__builtin__", "bytes"): _no_bytes,
     **{(f"{package}.multiarray", "_reconstruct"): _Array for package in _NUMPY},
     **{(f"{package}.multiarray", "scalar"): _scalar for package in _NUMPY},
     **{(f"{package}.numeric", "_frombuffer"): _from_buffer for package in _NUMPY},

@@ -1,0 +1,180 @@
+"""The detector box of best overlap stands in for an annotated box, and what refers to the box follows it."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vlaudit.datasets.features.base import RegionFeatures
+from vlaudit.datasets.features.matching import Matching, overlaps, read_names, stand_ins, with_features
+from vlaudit.errors import DataError, RefusedSample
+from vlaudit.samples import Box, Image, Phrase, Region, Relation, Sample, Slot
+
+VOCABULARY = Path(__file__).parents[4] / "shared" / "data" / "vocab"
+SIDE = st.integers(0, 50)
+BOXES = st.builds(lambda x, y, w, h: Box(x, y, x + w, y + h), SIDE, SIDE, st.integers(1, 50), st.integers(1, 50))
+
+
+def found(*boxes, width=100, height=100, labels=None):
+    count = len(boxes)
+    features = np.arange(count * 3, dtype=np.float32).reshape(count, 3)
+    classes = np.full((count, 4), 0.25, np.float32)
+    return RegionFeatures(
+        "i",
+        width,
+        height,
+        np.array(boxes, np.float32).reshape(-1, 4),
+        features,
+        classes=classes,
+        labels=np.array(range(count) if labels is None else labels, np.int64),
+        confidence=np.full(count, 0.5, np.float32),
+    )
+
+
+DETECTED = found((0, 0, 20, 20), (50, 50, 90, 90), (0, 0, 100, 100), labels=[1, 0, 7])
+SAMPLE = Sample(
+    "s",
+    "i",
+    Image.from_array(np.zeros((100, 100, 3), np.uint8)),
+    "a red dog on two beds",
+    regions=(
+        Region("dog", Box(1, 0, 20, 20), "dog", ("red",)),
+        Region("nose", Box(0, 0, 18, 20), "nose", ("wet", "red")),
+        Region("bed", Box(50, 50, 90, 95), "bed"),
+        Region("far", Box(95, 0, 100, 5), "bed"),
+    ),
+    phrases=(Phrase("p", 0, 9, "animals", ("dog", "nose")), Phrase("q", 13, 21, "other", ("far", "bed"))),
+    slots=(Slot(6, 9, "object", ("dog",)), Slot(17, 21, "object", ("far",))),
+    relations=(Relation("dog", "on", "bed"), Relation("dog", "on", "far")),
+)
+
+
+@settings(max_examples=60)
+@given(st.lists(BOXES, min_size=1, max_size=4), st.lists(BOXES, min_size=1, max_size=4))
+def test_overlaps_are_those_of_single_boxes(annotated, detected):
+    table = overlaps(np.array(annotated, np.float64), np.array(detected, np.float64))
+    for row, one in zip(table, annotated, strict=True):
+        assert row == pytest.approx([one.iou(other) for other in detected])
+
+
+@settings(max_examples=60)
+@given(st.lists(BOXES, min_size=1, max_size=5), st.lists(BOXES, min_size=1, max_size=5), st.floats(0.05, 1))
+def test_the_best_box_stands_in_or_none_does(annotated, detected, least):
+    named = [(str(index), box) for index, box in enumerate(annotated)]
+    matched = stand_ins(named, found(*detected), least)
+    assert set(matched.region_of) | set(matched.refused) == set(matched.iou) == {name for name, _ in named}
+    assert not set(matched.region_of) & set(matched.refused)
+    for name, box in named:
+        best = max(box.iou(other) for other in detected)
+        assert matched.iou[name] == pytest.approx(best)
+        if name in matched.region_of:
+            assert box.iou(detected[matched.region_of[name]]) == pytest.approx(best)
+
+
+@settings(max_examples=30)
+@given(st.lists(BOXES, min_size=1, max_size=5, unique=True))
+def test_a_box_stands_in_for_itself(boxes):
+    matched = stand_ins([(str(index), box) for index, box in enumerate(boxes)], found(*boxes))
+    assert matched.region_of == {str(index): index for index in range(len(boxes))}
+    assert set(matched.iou.values()) == {1.0}
+
+
+def test_half_an_overlap_is_enough_and_less_is_not():
+    matched = stand_ins([("half", Box(0, 0, 10, 10)), ("less", Box(0, 0, 10, 9.9))], found((0, 0, 10, 20)))
+    assert matched.region_of == {"half": 0}
+    assert matched.refused == ("less",)
+    assert matched.iou["less"] == pytest.approx(0.495)
+
+
+def test_an_image_without_annotated_boxes_matches_nothing():
+    matched = stand_ins([], DETECTED)
+    assert (matched.region_of, matched.iou, matched.refused) == ({}, {}, ())
+
+
+def test_a_sample_is_given_the_detectors_regions_and_its_links_follow():
+    tally = Matching()
+    sample = with_features(SAMPLE, DETECTED, names=("bed", "dog"), tally=tally)
+    assert [region.id for region in sample.regions] == ["r0", "r1", "r2"]
+    assert [region.label for region in sample.regions] == ["dog", "bed", ""]
+    assert sample.regions[1].box == Box(50, 50, 90, 90)
+    assert sample.regions[1].features.tolist() == [3, 4, 5]
+    assert sample.regions[1].classes.tolist() == [0.25] * 4
+    assert sample.regions[1].confidence == 0.5
+    assert sample.regions[0].attributes == ("red", "wet"), "what is known of both boxes it stands in for"
+    assert [phrase.region_ids for phrase in sample.phrases] == [("r0",), ("r1",)]
+    assert [slot.region_ids for slot in sample.slots] == [("r0",), ()]
+    assert sample.relations == (Relation("r0", "on", "r1"),)
+    assert (tally.matched, tally.refused) == (3, 1)
+    assert tally.median_iou == pytest.approx(0.9)
+    assert tally.describe() == (
+        "detector boxes stand in for 3 of 4 annotated boxes (median IoU 0.90), 1 refused below IoU 0.5"
+    )
+
+
+def test_without_the_detectors_names_a_region_is_named_like_the_box_it_stands_in_for():
+    assert [region.label for region in with_features(SAMPLE, DETECTED).regions] == ["dog", "bed", ""]
+    unlabelled = replace(DETECTED, labels=None, classes=None, confidence=None)
+    sample = with_features(SAMPLE, unlabelled, names=("bed", "dog"))
+    assert [region.label for region in sample.regions] == ["dog", "bed", ""]
+    assert sample.regions[0].classes is None
+    assert sample.regions[0].confidence is None
+
+
+def test_a_tally_counts_each_box_of_an_image_once_however_many_captions_and_passes_it_has():
+    tally = Matching()
+    for _ in range(3):
+        with_features(SAMPLE, DETECTED, tally=tally)
+    assert (tally.matched, tally.refused) == (3, 1)
+    with_features(replace(SAMPLE, image_id="j"), DETECTED, tally=tally)
+    assert (tally.matched, tally.refused) == (6, 2)
+
+
+def test_a_tally_decides_from_which_overlap_a_box_stands_in():
+    tally = Matching(least=0.92)
+    sample = with_features(SAMPLE, DETECTED, tally=tally)
+    assert sample.phrases[1].region_ids == ()
+    assert (tally.matched, tally.refused) == (1, 3)
+    assert tally.describe().endswith("3 refused below IoU 0.92")
+
+
+def test_an_empty_tally_says_so():
+    assert Matching().describe() == "no annotated boxes to match with detector boxes"
+    assert math.isnan(Matching().median_iou)
+    none = Matching()
+    with_features(SAMPLE, found((0, 99, 1, 100)), tally=none)
+    assert none.describe() == "detector boxes stand in for 0 of 4 annotated boxes, 4 refused below IoU 0.5"
+
+
+def test_boxes_as_shares_are_matched_in_the_pixels_of_the_image():
+    unit = replace(DETECTED, width=1, height=1, boxes=DETECTED.boxes / 100)
+    assert [phrase.region_ids for phrase in with_features(SAMPLE, unit).phrases] == [("r0",), ("r1",)]
+    with pytest.raises(RefusedSample, match="whose size is not known"):
+        with_features(replace(SAMPLE, image=None), unit)
+
+
+def test_features_of_an_image_of_another_size_are_refused():
+    with pytest.raises(RefusedSample, match="of an image of 50 x 100 pixels, it has 100 x 100"):
+        with_features(SAMPLE, replace(DETECTED, width=50))
+
+
+def test_names_are_the_first_synonym_of_each_line_without_the_background(tmp_path):
+    path = tmp_path / "objects_vocab.txt"
+    path.write_bytes(b"__background__\r\nyolk\r\nstop sign,stopsign\r\n")
+    assert read_names(path) == ("yolk", "stop sign")
+    path.write_bytes(b"yolk\nstop sign,stopsign")
+    assert read_names(path) == ("yolk", "stop sign")
+    with pytest.raises(DataError, match="a class name on each line"):
+        read_names(tmp_path / "none.txt")
+
+
+def test_both_real_vocabularies_name_the_same_classes():
+    if not VOCABULARY.is_dir():
+        pytest.skip("the real vocabularies are not beside this checkout (../shared/data/vocab)")
+    names = read_names(VOCABULARY / "objects_vocab.txt")
+    assert len(names) == 1600
+    assert names[0] == "yolk"
+    assert names == read_names(VOCABULARY / "objects_vocab_with_background.txt")

@@ -1,0 +1,177 @@
+"""Pickles of plain data are read as numpy wrote them; whatever else a pickle names is refused and does not run."""
+
+import collections
+import contextlib
+import os
+import pickle
+import pickletools
+
+import numpy as np
+import pytest
+from feature_files import detections, fields, line, write_lmdb
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as st_numpy
+
+from vlaudit.datasets.features import open_features
+from vlaudit.datasets.features.unpickle import Unsafe, unpickled
+
+PLAIN = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.text(max_size=9)
+    | st.binary(max_size=9),
+    lambda inner: st.lists(inner, max_size=3) | st.tuples(inner, inner) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=6,
+)
+NUMBERS = st.one_of(
+    st_numpy.floating_dtypes(sizes=(16, 32, 64), endianness="?"),
+    st_numpy.integer_dtypes(endianness="?"),
+    st_numpy.unsigned_integer_dtypes(endianness="?"),
+    st_numpy.boolean_dtypes(),
+)
+PROTOCOLS = st.integers(0, pickle.HIGHEST_PROTOCOL)
+
+
+@settings(max_examples=60)
+@given(PLAIN, PROTOCOLS)
+def test_plain_values_come_back_as_they_were(value, protocol):
+    assert unpickled(pickle.dumps(value, protocol)) == value
+
+
+@settings(max_examples=60)
+@given(st_numpy.arrays(NUMBERS, st_numpy.array_shapes(min_dims=0, min_side=0, max_side=4)), PROTOCOLS, st.booleans())
+def test_arrays_come_back_to_the_bit(array, protocol, fortran):
+    array = np.asfortranarray(array) if fortran else array
+    held = unpickled(pickle.dumps({"one": array, "two": [array]}, protocol))
+    for copy in (held["one"], held["two"][0]):
+        assert copy.dtype == array.dtype
+        assert copy.shape == array.shape
+        assert copy.tobytes() == array.tobytes()
+
+
+@pytest.mark.parametrize("number", [np.float32(1.5), np.int64(-3), np.float16(0.25), np.uint8(7)])
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_numpy_scalars_become_numbers(number, protocol):
+    assert unpickled(pickle.dumps(number, protocol)) == number
+
+
+def test_old_and_new_names_of_numpy_are_known():
+    for name in (b"numpy.core.multiarray", b"numpy._core.multiarray"):
+        written = pickle.dumps(np.arange(3), 2)
+        module = b"numpy._core.multiarray" if b"numpy._core.multiarray" in written else b"numpy.core.multiarray"
+        np.testing.assert_array_equal(unpickled(written.replace(module, name)), np.arange(3))
+
+
+class Runs:
+    """What an attacker pickles: reading it the ordinary way creates a folder."""
+
+    def __init__(self, path, function=os.mkdir):
+        self.path, self.function = path, function
+
+    def __reduce__(self):
+        return self.function, (str(self.path),)
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_a_call_in_a_pickle_is_refused_by_name_and_does_not_run(tmp_path, protocol):
+    made = tmp_path / "made"
+    attack = pickle.dumps({"features": Runs(made)}, protocol)
+    with pytest.raises(Unsafe, match=r"it names (posix|nt)\.mkdir, which is not plain data; nothing of it was run"):
+        unpickled(attack)
+    assert not made.exists()
+    pickle.loads(attack)  # noqa: S301 - what it does is the point
+    assert made.is_dir(), "the attack works where nobody stops it"
+
+
+def test_a_shell_command_in_an_lmdb_does_not_run(tmp_path):
+    made, good = tmp_path / "made", detections("good")
+    attack = pickle.dumps(Runs(f"mkdir {made}", os.system))
+    records = {"good": pickle.dumps(fields(good)), "bad": attack, "keys": pickle.dumps([b"good", b"bad"])}
+    features = open_features(write_lmdb(tmp_path / "a.lmdb", records))
+    assert [found.image_id for found in features] == ["good"]
+    assert not made.exists()
+    assert ".system, which is not plain data" in features.refusals[0].reason
+    pickle.loads(attack)  # noqa: S301 - what it does is the point
+    assert made.is_dir(), "the attack works where nobody stops it"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [np.array([{}, []], object), np.zeros(2, [("a", "f4")]), np.array(["text"]), np.array(["2020"], "M8[Y]"), 1 + 2j],
+    ids=["objects", "records", "text", "dates", "complex"],
+)
+def test_arrays_of_anything_but_numbers_are_refused(value):
+    for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+        with pytest.raises(Unsafe, match=r"only numbers|not plain data|shape"):
+            unpickled(pickle.dumps(value, protocol))
+
+
+@pytest.mark.parametrize("value", [collections.OrderedDict(a=1), range(3), {"f": print}, np.dtype("f4"), np.ndarray])
+def test_other_objects_are_refused(value):
+    with pytest.raises(Unsafe, match="not plain data"):
+        unpickled(pickle.dumps(value))
+
+
+FORGED = {
+    "a state for what is named": b"cnumpy\nndarray\n}X\x01\x00\x00\x00aK\x01sb.",
+    "attributes for what is named": b"cnumpy\nndarray\nN}X\x05\x00\x00\x00_madeK\x01s\x86b.",
+    "an array without content": b"cnumpy.core.multiarray\n_reconstruct\n(tR.",
+    "a state that is no tuple": b"cnumpy.core.multiarray\n_reconstruct\n(tRK\x01b.",
+    "a class made anew": b"cnumpy\nndarray\n)\x81.",
+    "an encoding that decompresses": b"c_codecs\nencode\n(X\x01\x00\x00\x00aX\x03\x00\x00\x00zlitR.",
+    "a shape below zero": b"cnumpy.core.multiarray\n_reconstruct\n(tR(K\x01(J\xff\xff\xff\xfft"
+    b"cnumpy\ndtype\n(X\x02\x00\x00\x00f4tRI00\nX\x00\x00\x00\x00tb.",
+    "a memo that was never filled": b"h\x07.",
+    "a persistent id": b"X\x01\x00\x00\x00aQ.",
+    "an extension code": b"\x82\x01.",
+    "an attribute of what is admitted": b"\x80\x04\x8c\x05numpy\x8c\x0cndarray.tofi\x93.",
+    "nothing": b"",
+    "half a pickle": pickle.dumps(fields(detections()))[:-50],
+    "no pickle": line(detections()),
+}
+
+
+@pytest.mark.parametrize("forged", FORGED.values(), ids=FORGED)
+def test_forged_pickles_are_refused(forged):
+    with pytest.raises(Unsafe):
+        unpickled(forged)
+    assert np.array_equal(unpickled(pickle.dumps(np.arange(2))), np.arange(2)), "and change nothing for the next one"
+
+
+def test_parts_that_name_each_other_cost_no_more_than_their_number():
+    """Forty lists, each of the one before twice: written out they would be a million million."""
+    value = [1]
+    for _ in range(40):
+        value = [value, value]
+    written = pickle.dumps(value, 2)
+    assert len(list(pickletools.genops(written))) < 1000
+    held = unpickled(written)
+    for _ in range(40):
+        assert held[0] is held[1]
+        held = held[0]
+
+
+def test_a_list_that_holds_itself_is_refused():
+    value = []
+    value.append(value)
+    with pytest.raises(Unsafe):
+        unpickled(pickle.dumps(value))
+
+
+@settings(max_examples=150)
+@given(st.binary(max_size=200))
+def test_no_bytes_do_anything_but_read_or_be_refused(data):
+    with contextlib.suppress(Unsafe):
+        unpickled(data)
+
+
+@settings(max_examples=150)
+@given(st.integers(0, 10**6), st.binary(min_size=1, max_size=3))
+def test_a_changed_byte_reads_or_is_refused(place, bytes_there):
+    written = pickle.dumps({"boxes": np.arange(4, dtype=np.float32), "img_h": 3})
+    place %= len(written)
+    with contextlib.suppress(Unsafe):
+        unpickled(written[:place] + bytes_there + written[place + len(bytes_there) :])
