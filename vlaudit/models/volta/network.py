@@ -152,6 +152,11 @@ class VoltaNetwork(nn.Module):
         logits: Tensor = self.cls.bi_seq_relationship(text * image).flip(-1)
         return logits
 
+    def published_state_dict(self) -> dict[str, Tensor]:
+        """Return every tensor under all of its published names, those that are one tensor included."""
+        tensors = self.state_dict()
+        return tensors | {second: tensors[first] for second, first in aliases(self).items()}
+
     @torch.no_grad()
     def initialise(self) -> None:
         """Draw the weights that training starts from, by torch's generator: normal of `initializer_range`, biases 0.
@@ -163,12 +168,6 @@ class VoltaNetwork(nn.Module):
                 nn.init.normal_(module.weight, std=self.config.initializer_range)
             if isinstance(module, nn.Linear):
                 nn.init.zeros_(module.bias)
-
-
-def published_state_dict(network: VoltaNetwork) -> dict[str, Tensor]:
-    """Return every tensor under all of its published names, those that are one tensor included."""
-    tensors = network.state_dict()
-    return tensors | {second: tensors[first] for second, first in aliases(network).items()}
 
 
 def aliases(network: VoltaNetwork) -> dict[str, str]:
