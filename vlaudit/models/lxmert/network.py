@@ -17,7 +17,7 @@ PREFIX = "module."
 
 
 ALIASES = {"cls.predictions.decoder.weight": "bert.embeddings.word_embeddings.weight"}
-"""Second name -> first name of tensors that are one; a file may have either."""
+"""Second name -> first name of tensors that are one; a file may lack the second."""
 
 
 class Heads(nn.Module):

@@ -20,7 +20,7 @@ ALIASES = {
     "cls.predictions.decoder.weight": "uniter.embeddings.word_embeddings.weight",
     "feat_regress.weight": "uniter.img_embeddings.img_linear.weight",
 }
-"""Second name -> first name of tensors that are one; a file may have either."""
+"""Second name -> first name of tensors that are one; a file may lack the second."""
 
 
 def seven_numbers(boxes: Float[Tensor, "*axes 4"]) -> Float[Tensor, "*axes 7"]:
