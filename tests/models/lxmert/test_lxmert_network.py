@@ -13,6 +13,7 @@ from vlaudit.models import bert_layers
 from vlaudit.models.lxmert.config import LxmertConfig
 from vlaudit.models.lxmert.network import PREFIX, Lxmert
 from vlaudit.models.regional.streams import Wanted
+from vlaudit.models.skeleton import skeleton
 
 PUBLISHED = json.loads((GOLDENS / "lxmert" / "published_layout.json").read_text(encoding="utf-8"))
 
@@ -20,7 +21,7 @@ PUBLISHED = json.loads((GOLDENS / "lxmert" / "published_layout.json").read_text(
 @pytest.fixture
 def full_size():
     """The published sizes, without memory for the weights."""
-    with torch.device("meta"):
+    with skeleton():
         return Lxmert(LxmertConfig.published())
 
 

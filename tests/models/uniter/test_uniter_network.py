@@ -16,6 +16,7 @@ from vlaudit.errors import CheckpointError, RequestError
 from vlaudit.models import bert_layers
 from vlaudit.models.regional.recording import Recorder
 from vlaudit.models.regional.streams import Wanted
+from vlaudit.models.skeleton import skeleton
 from vlaudit.models.uniter.config import UniterConfig
 from vlaudit.models.uniter.network import Uniter, seven_numbers
 
@@ -25,7 +26,7 @@ PUBLISHED = json.loads((GOLDENS / "uniter" / "published_layout.json").read_text(
 @pytest.fixture
 def full_size():
     """The published sizes, without memory for the weights."""
-    with torch.device("meta"):
+    with skeleton():
         return Uniter(UniterConfig.published())
 
 
