@@ -139,7 +139,9 @@ class Region:
     """A thing that the image shows, with its box.
 
     `attributes` are words that are true of it (its colour, its side); `visible` is False once it was covered.
-    `features` is a detector's vector for region-feature models, (width,).
+    What a detector says of it, for region-feature models: `features` is its vector, (width,), `classes` its
+    probability of each of its classes, background first, and `confidence` that of the likeliest one that is not
+    background; all None where no detector saw it.
     """
 
     id: str
@@ -148,11 +150,14 @@ class Region:
     attributes: tuple[str, ...] = ()
     visible: bool = True
     features: Float[np.ndarray, "width"] | None = field(default=None, compare=False, repr=False)
+    classes: Float[np.ndarray, "classes"] | None = field(default=None, compare=False, repr=False)
+    confidence: float | None = field(default=None, compare=False, repr=False)
 
     @cached_property
     def key(self) -> str:
-        """A digest of all that is known of it, features included."""
-        return digest(self, b"" if self.features is None else self.features.tobytes())
+        """A digest of all that is known of it, what a detector says included."""
+        arrays = (b"" if array is None else array.tobytes() for array in (self.features, self.classes))
+        return digest(self, *arrays, self.confidence)
 
 
 class Span(NamedTuple):

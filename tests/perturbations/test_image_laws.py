@@ -339,18 +339,6 @@ def test_nothing_is_moved_in_a_photo():
         apply([Move(("a",))], sample, 0)
 
 
-@some
-@given(drawn_samples.photos(), st.sampled_from(EVERY))
-def test_features_never_describe_other_pixels(sample, perturbation):
-    """A region whose pixels changed has no features; one that kept its features kept its pixels and its box."""
-    after = perturbed(perturbation, sample)
-    for one, other in zip(sample.regions, after.regions, strict=True):
-        if other.features is not None:
-            own = box_mask(sample, one.id)
-            np.testing.assert_array_equal(pixels_of(after)[own], sample.image.pixels()[own])
-            assert one.box == other.box
-
-
 def test_blanks_of_one_size_are_one_image():
     """Run once, whatever they replaced."""
     rng = np.random.default_rng(0)

@@ -11,14 +11,14 @@ from jaxtyping import UInt8
 
 from vlaudit.errors import UsageError
 from vlaudit.perturbations.base import Owner
-from vlaudit.perturbations.regions import image_of
+from vlaudit.perturbations.regions import blocked, image_of
 from vlaudit.samples import Image, Sample
 from vlaudit.seeds import digest
 
 
 @dataclass(frozen=True)
 class Blank:
-    """Replace the image by one colour; no region is visible and no region has features any more.
+    """Replace the image by one colour; no region is visible, and features that a detector gave are zero.
 
     The default is middle grey, and not the image's mean, which would still tell sea from forest. Blanks of
     one size are one image, run once. Nothing is drawn.
@@ -36,7 +36,7 @@ class Blank:
         image = image_of(sample)
         size = (image.height, image.width)
         blank = Image(digest("blank", size, self.color), image.width, image.height, partial(_plain, size, self.color))
-        regions = tuple(replace(region, visible=False, features=None) for region in sample.regions)
+        regions = tuple(blocked(replace(region, visible=False)) for region in sample.regions)
         return replace(sample, image=blank, regions=regions)
 
 

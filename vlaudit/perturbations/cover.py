@@ -17,12 +17,14 @@ from vlaudit.perturbations.base import Owner
 from vlaudit.perturbations.regions import (
     HIDDEN,
     Rect,
-    after_edit,
+    blocked,
     image_of,
     mask_of,
+    rect_of,
+    shares,
     target_rects,
 )
-from vlaudit.samples import Region, Sample
+from vlaudit.samples import Image, Region, Sample
 
 FILLS = ("mean", "noise", "blur")
 
@@ -40,12 +42,19 @@ class Cover:
     - `"blur"`: the region itself, with a Gaussian of a quarter of its longer side; it hides shape and keeps
     the mean colour, so it is no way to hide a colour.
 
+    Features that a detector gave become zero, where a region is covered by more than half, or holds more than half of
+    what one box covers: a person's features tell of the hat that is covered. All other features stay, also those of
+    regions that were touched. (Features that an adapter computes are those of the covered pixels, everywhere.)
+
     The random draw belongs to the image. Refused: no such region, or a region that fills the image (use
     `Blank`).
 
     Source: "blocked" in the ALBEF challenges study, Fig. 1: the object covered, the image not blanked.
     Differs: the fill is not one fixed colour, which would be an object of its own. Each cover is judged
-    alone: two halves of a region, covered one after the other, leave it visible.
+    alone: two halves of a region, covered one after the other, leave it visible. Features: Frank, Bugliarello and
+    Elliott (2021), who replace those of a region whose intersection with the annotated box is strictly more than half
+    of that box. Differs: regions that lie in a covered box are replaced too, however small they are beside it; and by
+    zeros, as in their ablation of regions to be predicted, not by the mean over the data.
     """
 
     of: str | tuple[str, ...] = HIDDEN
@@ -100,11 +109,16 @@ def covering(sample: Sample, rects: tuple[Rect, ...], fill: str, rng: np.random.
         f"cover {fill} {[tuple(rect) for rect in rects]} {seed}",
         partial(_filled, rects=rects, fill=fill, seed=seed),
     )
-    return replace(sample, image=covered, regions=after_edit(sample, rects, _unseen))
+    own = shares(sample, rects)
+    regions = tuple(_after(region, share, rects, image) for region, share in zip(sample.regions, own, strict=True))
+    return replace(sample, image=covered, regions=regions)
 
 
-def _unseen(region: Region) -> Region:
-    return replace(region, visible=False)
+def _after(region: Region, share: float, rects: Sequence[Rect], image: Image) -> Region:
+    held = rect_of(region.box, image)
+    hides = share > 0.5 or any(held.shared(rect) > rect.area / 2 for rect in rects)
+    after = replace(region, visible=False) if share > 0.5 else region
+    return blocked(after) if hides else after
 
 
 def _filled(

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from vlaudit.perturbations.base import Owner
-from vlaudit.perturbations.regions import ACHROMATIC, COLOR_WORDS, image_of, without_words
+from vlaudit.perturbations.regions import ACHROMATIC, COLOR_WORDS, forgotten, image_of, without_words
 from vlaudit.samples import Sample
 
 
@@ -28,7 +28,7 @@ class Grayscale:
         """Return the sample with a grey image."""
         chromatic = COLOR_WORDS - ACHROMATIC
         regions = tuple(
-            replace(region, attributes=without_words(region.attributes, chromatic), features=None)
+            forgotten(replace(region, attributes=without_words(region.attributes, chromatic)))
             for region in sample.regions
         )
         return replace(sample, image=image_of(sample).edited("grayscale", gray), regions=regions)

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from vlaudit.perturbations.base import Owner
-from vlaudit.perturbations.regions import image_of
+from vlaudit.perturbations.regions import forgotten, image_of
 from vlaudit.perturbations.text import exchanged_side
 from vlaudit.samples import Region, Sample
 
@@ -35,11 +35,10 @@ class Mirror:
 
 def _mirrored(region: Region, image_width: int) -> Region:
     return replace(
-        region,
+        forgotten(region),
         box=region.box.mirrored(image_width),
         label=_other_side(region.label),
         attributes=tuple(_other_side(attribute) for attribute in region.attributes),
-        features=None,
     )
 
 

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int16, UInt8
 from vlaudit.errors import RefusedSample, UsageError
 from vlaudit.perturbations.base import Owner
 from vlaudit.perturbations.grayscale import gray
-from vlaudit.perturbations.regions import image_of
+from vlaudit.perturbations.regions import forgotten, image_of
 from vlaudit.samples import Sample
 
 Shift = Int16[np.ndarray, "height width"]
@@ -46,7 +46,7 @@ class LuminanceNoise:
         seed = int(rng.integers(2**63))
         edit = partial(_noisy, cells=self.cells, seed=seed, image_id=sample.image_id)
         noisy = image_of(sample).edited(f"luminance noise {self.cells} {seed}", edit)
-        regions = tuple(replace(region, features=None) for region in sample.regions)
+        regions = tuple(map(forgotten, sample.regions))
         return replace(sample, image=noisy, regions=regions)
 
 

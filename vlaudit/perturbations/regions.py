@@ -34,6 +34,20 @@ class Rect(NamedTuple):
         """Index of these pixels in an array (height, width, ...)."""
         return slice(self.top, self.bottom), slice(self.left, self.right)
 
+    @property
+    def area(self) -> int:
+        """The number of pixels; 0 where it is turned inside out."""
+        return max(self.right - self.left, 0) * max(self.bottom - self.top, 0)
+
+    def shared(self, other: Rect) -> int:
+        """Return how many pixels both hold."""
+        return Rect(
+            max(self.left, other.left),
+            max(self.top, other.top),
+            min(self.right, other.right),
+            min(self.bottom, other.bottom),
+        ).area
+
 
 def rect_of(box: Box, image: Image) -> Rect:
     """Return every pixel that the box touches, within the image: rounded outward, so that nothing of it stays."""
@@ -103,17 +117,39 @@ def target_rects(sample: Sample, of: str | tuple[str, ...]) -> tuple[Rect, ...]:
 def after_edit(sample: Sample, rects: Sequence[Rect], mostly: Callable[[Region], Region]) -> tuple[Region, ...]:
     """Return the regions after the pixels in `rects` changed: `mostly` is applied where more than half of one did.
 
-    Features of every region that was touched are dropped: they would describe pixels that are gone.
+    What a detector said of a region that was touched is forgotten: it would describe pixels that are gone.
     """
-    image = image_of(sample)
-    mask = mask_of(rects, image.height, image.width)
     regions = []
-    for region in sample.regions:
-        own = mask[rect_of(region.box, image).cut]
-        share = float(own.mean()) if own.size else 0.0
-        touched = replace(region, features=None) if share > 0 else region
+    for region, share in zip(sample.regions, shares(sample, rects), strict=True):
+        touched = forgotten(region) if share > 0 else region
         regions.append(mostly(touched) if share > 0.5 else touched)
     return tuple(regions)
+
+
+def shares(sample: Sample, rects: Sequence[Rect]) -> list[float]:
+    """Return which share of each region's own pixels, 0 to 1, lies in one of the rectangles."""
+    image = image_of(sample)
+    mask = mask_of(rects, image.height, image.width)
+    owns = (mask[rect_of(region.box, image).cut] for region in sample.regions)
+    return [float(own.mean()) if own.size else 0.0 for own in owns]
+
+
+def forgotten(region: Region) -> Region:
+    """Return the region without what a detector said of it.
+
+    An adapter with an encoder looks at the changed pixels itself; one without refuses the sample, with the reason.
+    """
+    return replace(region, features=None, classes=None, confidence=None)
+
+
+def blocked(region: Region) -> Region:
+    """Return the region with all its features at zero, as masked regions are given to region-feature models.
+
+    One without features stays without: its pixels say that it is gone.
+    """
+    if region.features is None:
+        return forgotten(region)
+    return replace(region, features=np.zeros_like(region.features), classes=None, confidence=None)
 
 
 def without_words(attributes: tuple[str, ...], words: frozenset[str]) -> tuple[str, ...]:
