@@ -58,13 +58,14 @@ class Hdf5Features(Records):
             group = self._file[entry.key]
             if not isinstance(group, self._h5py.Group):
                 raise BadRecord("it must be a group that holds the arrays of one image")
-            return {NAMES[name]: self._array(group[name], name) for name in NAMES if name in group}
+            return {NAMES[name]: self._array(held, name) for name, held in group.items() if name in NAMES}
         except (OSError, RuntimeError, KeyError, ValueError) as reason:
             raise BadRecord(f"it cannot be read: {reason}") from reason
 
     def _array(self, stored: Any, name: str) -> Any:
-        if not isinstance(stored, self._h5py.Dataset) or stored.dtype.kind not in "fiu":
-            raise BadRecord(f"{name} must hold numbers, got {getattr(stored, 'dtype', 'a group')}")
-        if stored.size * stored.dtype.itemsize > LARGEST:
+        dtype = stored.dtype if isinstance(stored, self._h5py.Dataset) else None
+        if dtype is None or dtype.kind not in "fiu":
+            raise BadRecord(f"{name} must hold numbers, got {dtype or 'a group'}")
+        if stored.size * dtype.itemsize > LARGEST:
             raise BadRecord(f"{name} must not take more than {LARGEST} bytes, got the shape {stored.shape}")
         return stored[...]
