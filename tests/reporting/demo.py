@@ -33,7 +33,7 @@ from vlaudit.reporting.exhibits import (
     HeadMap,
     Pairs,
     Telling,
-    render_exhibits,
+    draw,
 )
 from vlaudit.reporting.html import finish, render_sections
 from vlaudit.samples import COLORS
@@ -276,7 +276,7 @@ def exhibits(findings=FINDINGS):
     """Every exhibit drawn from the made-up table."""
     made = units()
     drawn = table(made)
-    return {(finding.id, "albef"): str(render_exhibits(finding.exhibits, drawn, made)) for finding, _ in findings}
+    return {(finding.id, "albef"): draw(finding.exhibits, [(drawn, made)]) for finding, _ in findings}
 
 
 CONFTEST = """

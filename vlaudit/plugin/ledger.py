@@ -9,17 +9,13 @@ from __future__ import annotations
 import json
 import platform
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
 import pytest
 
-from vlaudit.errors import VlauditError
-from vlaudit.findings import Exhibit
-from vlaudit.measures.base import Unit
 from vlaudit.plugin.judge import DECIDED
 from vlaudit.plugin.run import Run
 from vlaudit.reporting.document import (
@@ -32,8 +28,7 @@ from vlaudit.reporting.document import (
     criterion_record,
     finding_record,
 )
-from vlaudit.reporting.exhibits import render_exhibits
-from vlaudit.tables import Table
+from vlaudit.reporting.exhibits import Drawn, draw
 
 PROPERTY = "vlaudit"
 """Name of the property that carries a verdict."""
@@ -47,7 +42,7 @@ class Ledger:
         self.started = datetime.now(UTC)
         self._criteria: dict[tuple[str, str], list[CriterionRecord]] = defaultdict(list)
         self._findings: dict[tuple[str, str], FindingRecord] = {}
-        self._drawn: dict[tuple[str, str], str] = {}
+        self._drawn: dict[tuple[str, str], list[Drawn]] = {}
         self._counts: dict[tuple[str, str], Counts] = {}
 
     def note(self, report: pytest.TestReport) -> None:
@@ -65,7 +60,7 @@ class Ledger:
         """Take what `drawn_by` gave, of this process or of a worker."""
         for entry in drawn.get("findings", ()):
             key = entry["finding"], entry["model"]
-            self._drawn[key] = entry["html"]
+            self._drawn[key] = [Drawn(**one) for one in entry["exhibits"]]
             self._counts[key] = Counts.model_validate(entry["counts"])
 
     @property
@@ -79,7 +74,7 @@ class Ledger:
         return any(one.outcome in ("pass", "fail") for rows in self._criteria.values() for one in rows)
 
     @property
-    def exhibits(self) -> dict[tuple[str, str], str]:
+    def exhibits(self) -> dict[tuple[str, str], list[Drawn]]:
         """What is drawn under each finding, by finding and family."""
         return self._drawn
 
@@ -157,18 +152,9 @@ def _drawn(run: Run, family: str, finding_id: str) -> dict[str, Any]:
         planned, measured = planned + table.planned, measured + len(table)
         for reason, count in table.refused.items():
             refused[reason] += count
-    html = "\n".join(_exhibit(exhibit, measurements) for exhibit in finding.exhibits)
+    exhibits = draw(finding.exhibits, measurements, several=len(run.models) > 1)
     counts = {"planned": planned, "measured": measured, "refused": dict(refused)}
-    return {"finding": finding_id, "model": family, "html": html, "counts": counts}
-
-
-def _exhibit(exhibit: Exhibit, measurements: Sequence[tuple[Table, Mapping[str, Unit]]]) -> str:
-    """Draw an exhibit from the first design whose table has what it needs; else say what the first one lacks."""
-    for table, units in measurements:
-        if len(table):
-            with suppress(VlauditError):
-                return exhibit.render(table, units)
-    return str(render_exhibits([exhibit], *measurements[0])) if measurements else ""
+    return {"finding": finding_id, "model": family, "exhibits": [one._asdict() for one in exhibits], "counts": counts}
 
 
 def _versions() -> Versions:

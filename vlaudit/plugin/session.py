@@ -66,10 +66,15 @@ class AuditSession:
         if self.run.options.gate and not self.ledger.judged and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         yield
-        if not self.is_worker and self.ledger.filled:
+        if self.is_worker:
+            return
+        if self.ledger.filled:
             self._document = self.ledger.document()
             self._document.to_json(_json_path(self.run.options))
             self._report = self._finished()
+        else:  # no verdict fell: there is nothing to report, and an earlier report stays
+            self._silence_pytest_html()
+            self._page.unlink(missing_ok=True)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
@@ -106,15 +111,19 @@ class AuditSession:
         """Return the path of the finished report, or None where pytest-html wrote none (`-p no:html`)."""
         if not self._page.is_file():
             return None
-        for plugin in self.config.pluginmanager.get_plugins():
-            if isinstance(plugin, BaseReport):
-                self.config.pluginmanager.unregister(plugin)  # it would name its unfinished page in the terminal
+        self._silence_pytest_html()
         try:
             finish(self._page, self.run.options.html)
         except VlauditError as error:
             warnings.warn(pytest.PytestWarning(str(error)), stacklevel=2)
             self._page.replace(self.run.options.html)
         return str(self.run.options.html)
+
+    def _silence_pytest_html(self) -> None:
+        """Keep pytest-html from naming its unfinished page in the terminal."""
+        for plugin in self.config.pluginmanager.get_plugins():
+            if isinstance(plugin, BaseReport):
+                self.config.pluginmanager.unregister(plugin)
 
 
 def _json_path(options: Options) -> Path:

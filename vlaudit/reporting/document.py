@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -143,7 +143,8 @@ class RunDocument(_Part):
     """One run: what was audited, on what, and every verdict.
 
     `started` is ISO 8601, `seconds` the run's duration, `command` what was typed. `alpha` is the error of the whole
-    suite, shared by the `m` criteria that the thresholds list, whatever was selected.
+    suite, shared by the `m` criteria that the thresholds list, whatever was selected. A finding is listed once a model;
+    `summaries` says by family what `summary` says of all.
     """
 
     schema_version: Literal["1"] = SCHEMA_VERSION
@@ -159,18 +160,20 @@ class RunDocument(_Part):
     m: Whole
     findings: tuple[FindingRecord, ...]
     summary: Summary
+    summaries: dict[str, Summary] = {}
 
     @classmethod
     def of(cls, *, findings: tuple[FindingRecord, ...], **rest: Any) -> RunDocument:
         """Build a document and its summary; `rest` are the other fields by name."""
-        criteria = [criterion for finding in findings for criterion in finding.criteria]
-        counts = Counter(criterion.outcome for criterion in criteria)
-        known = sum(criterion.outcome == "fail" and criterion.known_failure is not None for criterion in criteria)
-        text = wording.sentence(
-            counts, expect=rest.get("expect", "desirable"), gate=rest.get("gate", False), known=known
-        )
-        ordered: dict[Outcome, int] = {outcome: counts[outcome] for outcome in wording.OUTCOMES if counts[outcome]}
-        return cls(findings=findings, summary=Summary(outcomes=ordered, sentence=text), **rest)
+        families = [subject.family for subject in rest["subject"]]
+        expect, gate = rest.get("expect", "desirable"), rest.get("gate", False)
+
+        def summary(*of: str) -> Summary:
+            criteria = [criterion for finding in findings if finding.model in of for criterion in finding.criteria]
+            return _summary(criteria, expect=expect, gate=gate, models=len(of))
+
+        by_family = {family: summary(family) for family in families}
+        return cls(findings=findings, summary=summary(*families), summaries=by_family, **rest)
 
     def to_json(self, path: str | Path) -> None:
         """Write the document whole or not at all; `UsageError` where it cannot be written."""
@@ -253,6 +256,16 @@ def finding_record(
         counts=counts or Counts(),
         criteria=criteria,
     )
+
+
+def _summary(
+    criteria: Sequence[CriterionRecord], *, expect: Literal["desirable", "published"], gate: bool, models: int
+) -> Summary:
+    counts = Counter(criterion.outcome for criterion in criteria)
+    known = sum(criterion.outcome == "fail" and criterion.known_failure is not None for criterion in criteria)
+    text = wording.sentence(counts, expect=expect, gate=gate, known=known, models=models)
+    ordered: dict[Outcome, int] = {outcome: counts[outcome] for outcome in wording.OUTCOMES if counts[outcome]}
+    return Summary(outcomes=ordered, sentence=text)
 
 
 def schema() -> Mapping[str, Any]:

@@ -13,15 +13,16 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from markupsafe import Markup
 
 from vlaudit.errors import VlauditError
-from vlaudit.findings import Outcome
 from vlaudit.reporting import wording
-from vlaudit.reporting.document import CriterionRecord, FindingRecord, RunDocument
+from vlaudit.reporting.document import RunDocument
+from vlaudit.reporting.exhibits import Drawn
+from vlaudit.reporting.figures import beside
 from vlaudit.reporting.files import write_whole
+from vlaudit.reporting.several import anchor, overall, render_several
 from vlaudit.reporting.strips import strip
 from vlaudit.reporting.templating import fill, resource
 
@@ -31,46 +32,30 @@ _CHANGES = {'<h1 id="title">': "<h2>", "</h1>": "</h2>", ' onclick="location.rel
 _TEST_ID = re.compile(r'(<td class="col-testId">)(.*)(</td>)', re.DOTALL)
 
 
-class _Compared(NamedTuple):
-    """A figure of the source beside the criterion of the same name; either may be missing."""
-
-    title: str
-    published: str | None
-    criterion: CriterionRecord | None
-
-
 def report_title(families: Sequence[str]) -> str:
     """Return what the report's window is called."""
     return f"{', '.join(families)} · vlaudit" if families else "vlaudit"
 
 
-def render_sections(document: RunDocument, exhibits: Mapping[tuple[str, str], str]) -> str:
+def render_sections(document: RunDocument, exhibits: Mapping[tuple[str, str], Sequence[Drawn]]) -> str:
     """Return banner, table and findings as HTML, to be put into pytest-html's summary.
 
-    `exhibits` holds what `render_exhibits` gave, by finding id and model family. The style comes with `finish`.
+    Several models stand side by side. `exhibits` holds what `draw` gave, by finding id and model family. The style
+    comes with `finish`.
     """
+    if document.several_models:
+        return f"{_BEGIN}{render_several(document, exhibits)}{_END}"
     sections = fill(
         "sections.html",
         document=document,
-        exhibits={key: Markup(text) for key, text in exhibits.items()},  # noqa: S704 (exhibits escape, by contract)
+        exhibits={key: Markup("\n").join(Markup(one.html) for one in drawn) for key, drawn in exhibits.items()},  # noqa: S704 (exhibits escape, by contract)
         strip=strip,
-        compared=_compared,
-        anchor=_anchor,
+        compared=beside,
+        anchor=anchor,
         overall=overall(document),
         outcomes=wording.OUTCOMES,
     )
     return f"{_BEGIN}{sections}{_END}"
-
-
-def overall(document: RunDocument) -> Outcome:
-    """Return the outcome of a whole run: a known failure does not fail it, an undecided criterion only at the gate."""
-    criteria = [criterion for finding in document.findings for criterion in finding.criteria]
-    outcomes: list[Outcome] = ["pass" if _known(c) else c.outcome for c in criteria]
-    return wording.worst([*outcomes, "fail"] if document.gate and "inconclusive" in outcomes else outcomes)
-
-
-def _known(criterion: CriterionRecord) -> bool:
-    return criterion.outcome == "fail" and criterion.known_failure is not None
 
 
 def finish(path: str | Path, to: str | Path | None = None) -> None:
@@ -134,18 +119,3 @@ def _policy(scripts: Sequence[str]) -> str:
     hashes = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
     allowed = " ".join(f"'sha256-{one}'" for one in hashes)
     return f"default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'; script-src {allowed}"
-
-
-def _compared(finding: FindingRecord) -> list[_Compared]:
-    """Pair the criteria with the published figures of the same name; the other figures follow."""
-    left = dict(finding.published)
-    rows = []
-    for criterion in finding.criteria:
-        names = (criterion.id.removeprefix(f"{finding.id}."), criterion.title)
-        name = next((name for name in names if name in left), None)
-        rows.append(_Compared(criterion.title, left.pop(name) if name else None, criterion))
-    return rows + [_Compared(wording.in_words(name), figure, None) for name, figure in left.items()]
-
-
-def _anchor(finding: FindingRecord) -> str:
-    return re.sub(r"[^\w-]+", "-", f"{finding.id}-{finding.model}")

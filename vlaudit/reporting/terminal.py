@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from vlaudit.reporting import wording
 from vlaudit.reporting.document import CriterionRecord, FindingRecord, RunDocument
+from vlaudit.reporting.side_by_side import failures, matrix
 
 _WORDS = {"fail": "FAIL", "error": "ERROR", "inconclusive": "inconclusive", "not applicable": "n/a", "pass": "pass"}
 _HEADING = ("", "estimate", "bound", "images", "verdict")
@@ -22,21 +23,37 @@ def verdict_table(document: RunDocument, width: int = 80, report: str | None = N
 
     A finding's criteria stand under its id with estimate, interval, bound, number of images and verdict. Why one did
     not pass follows in full, then the verdict in one sentence; `report` is the path that the last line names.
+    Several models stand side by side, their verdicts alone, with the estimates of what failed below.
     """
     width = max(width, _NARROWEST)
-    rows: list[Row] = [_HEADING]
-    for finding in document.findings:
-        rows += _rows(finding, several=document.several_models)
-    lines = _aligned(rows, width)
-    for finding in document.findings:
-        for criterion in finding.criteria:
-            lines += _explained(finding, criterion, width, model=finding.model if document.several_models else "")
+    lines = _several(document, width) if document.several_models else _one(document, width)
     lines += ["", *textwrap.wrap(document.summary.sentence, width)]
     return [*lines, f"report: {report}"] if report else lines
 
 
-def _rows(finding: FindingRecord, *, several: bool) -> Iterator[Row]:
-    yield (f"{finding.id} ({finding.model})" if several else finding.id,)
+def _one(document: RunDocument, width: int) -> list[str]:
+    rows: list[Row] = [_HEADING]
+    for finding in document.findings:
+        rows += _rows(finding)
+    lines = _aligned(rows, width)
+    for finding in document.findings:
+        for criterion in finding.criteria:
+            lines += _explained(finding, criterion, width)
+    return lines
+
+
+def _several(document: RunDocument, width: int) -> list[str]:
+    lines = matrix(document, width)
+    if failed := failures(document, width):
+        lines += ["", *failed]
+    lines.append("")
+    for family, summary in document.summaries.items():
+        lines += textwrap.wrap(f"{family}: {summary.sentence}", width, subsequent_indent="    ")
+    return lines
+
+
+def _rows(finding: FindingRecord) -> Iterator[Row]:
+    yield (finding.id,)
     for criterion in finding.criteria:
         name = "  " + criterion.id.removeprefix(f"{finding.id}.")
         estimate = "" if criterion.value is None else f"{wording.number(criterion.value)} {criterion.interval}"
@@ -69,12 +86,11 @@ def _aligned(rows: Sequence[Row], width: int) -> list[str]:
     return lines
 
 
-def _explained(finding: FindingRecord, criterion: CriterionRecord, width: int, *, model: str) -> list[str]:
+def _explained(finding: FindingRecord, criterion: CriterionRecord, width: int) -> list[str]:
     """Say why a criterion did not pass: a failure in full, anything else in its reason."""
     if criterion.outcome == "pass":
         return []
-    of = f" ({model})" if model else ""
-    heading = f"{_WORDS[criterion.outcome]} {criterion.id}{of}"
+    heading = f"{_WORDS[criterion.outcome]} {criterion.id}"
     if criterion.outcome != "fail" or criterion.value is None:
         return textwrap.wrap(f"{heading}: {criterion.reason}", width, initial_indent="", subsequent_indent="    ")
     confidence = f"{100 * (1 - criterion.alpha):.4g}%"

@@ -88,24 +88,32 @@ def worst(outcomes: Sequence[Outcome]) -> Outcome:
 
 
 def sentence(
-    counts: Mapping[Outcome, int], *, expect: Literal["desirable", "published"], gate: bool, known: int = 0
+    counts: Mapping[Outcome, int],
+    *,
+    expect: Literal["desirable", "published"],
+    gate: bool,
+    known: int = 0,
+    models: int = 1,
 ) -> str:
     """Return the verdict of a whole run in one sentence.
 
-    `known` of the failed criteria are known failures. With `gate` an inconclusive criterion fails too.
+    `known` of the failed criteria are known failures. With `gate` an inconclusive criterion fails too. Of several
+    models the criteria are counted together.
     """
     total = sum(counts.values())
     judged = total - counts.get("not applicable", 0)
     if not judged:
-        return "Nothing was judged: no criterion applies to this model and these data."
+        whom = "this model" if models == 1 else "these models"
+        return f"Nothing was judged: no criterion applies to {whom} and these data."
     bad = counts.get("fail", 0) + counts.get("error", 0) - known + (counts.get("inconclusive", 0) if gate else 0)
-    of = "the one criterion" if total == 1 else f"of {total} criteria"
+    criteria = f"{total} criteria" + (f" on {models} models" if models > 1 else "")
+    of = "the one criterion" if total == 1 else f"of {criteria}"
     if bad:
         what = "Does not pass the gate" if gate else "Fails" if expect == "desirable" else "Does not reproduce"
         return f"{what}: {of}, {_listed(counts, OUTCOMES)}."
     held = "Holds" if expect == "desirable" else "Reproduces the published findings"
     if counts.get("pass") == total:
-        return f"{held}: {'the one criterion' if total == 1 else f'all {total} criteria'} passed."
+        return f"{held}: {'the one criterion' if total == 1 else f'all {criteria}'} passed."
     decided = "" if not counts.get("inconclusive") else " as far as it could be decided"
     return f"{held}{decided}: {of}, {_listed(counts, OUTCOMES[::-1])}{', as known' if known else ''}."
 

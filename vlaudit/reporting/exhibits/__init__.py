@@ -5,11 +5,22 @@ from elsewhere, follows the page's light and dark colours, and has its numbers a
 """
 
 from vlaudit.reporting.exhibits.bars import Bars
-from vlaudit.reporting.exhibits.base import render_exhibits
+from vlaudit.reporting.exhibits.base import Drawn, draw, render_exhibits
 from vlaudit.reporting.exhibits.confusion import Confusion
 from vlaudit.reporting.exhibits.curves import Curves
 from vlaudit.reporting.exhibits.heads import HeadMap
 from vlaudit.reporting.exhibits.telling import Pairs, Telling
 from vlaudit.reporting.exhibits.thumbnails import ConditionPictures
 
-__all__ = ["Bars", "ConditionPictures", "Confusion", "Curves", "HeadMap", "Pairs", "Telling", "render_exhibits"]
+__all__ = [
+    "Bars",
+    "ConditionPictures",
+    "Confusion",
+    "Curves",
+    "Drawn",
+    "HeadMap",
+    "Pairs",
+    "Telling",
+    "draw",
+    "render_exhibits",
+]

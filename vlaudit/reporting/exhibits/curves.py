@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from markupsafe import Markup
 
 from vlaudit.errors import UsageError
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 _SIZE = (5.2, 3.0)
 """Inches; small, so that its text stays readable where a phone scales it down."""
-_DASHES = ((), (4, 2), (6, 2, 1, 2), (1, 1.5), (6, 2, 1, 2, 1, 2), (2, 1))
+_DASHES = ((), (4, 2), (6, 2, 1, 2), (1, 1.5), (6, 2, 1, 2, 1, 2), (2, 1), (9, 2), (4, 1, 4, 3))
 """Strokes and gaps of each curve in line widths, none for a solid one: colours alone do not tell curves apart."""
 # matplotlib knows no CSS: it draws in these stand-ins, which the page's colours replace, light or dark
 _INK, _FAINT = "#010203", "#040506"
@@ -45,7 +46,7 @@ _UNWANTED = (
 class Curves:
     """Means of columns of arrays, one curve each, over the places of the arrays.
 
-    `curves` maps a label to a column of equal-length arrays (at most six). `first` is the number of the first place,
+    `curves` maps a label to a column of equal-length arrays (at most eight). `first` is the number of the first place,
     `places` their names where numbers do not do. `axis` and `unit` name the two directions.
     """
 
@@ -64,19 +65,74 @@ class Curves:
     def render(self, table: Table, units: Mapping[str, Unit]) -> str:
         """Draw the curves."""
         means = {label: clustered_mean(table, column) for label, column in self.curves.items()}
-        longest = max(mean.value.size for mean in means.values())
-        places = list(self.places) or [str(self.first + i) for i in range(longest)]
-        dashes = {label: [2 * length for length in dash] for label, dash in zip(means, _DASHES, strict=False)}
-        drawing = _svg(_figure(list(means.values()), places, self.axis, self.unit), salt=digest(self))
-        return fill("curves.html", exhibit=self, means=means, dashes=dashes, places=places, drawing=drawing, bands=NOTE)
+        places = self._places(list(means.values()))
+        drawing = _drawing(dict(enumerate(means.values())), places, self.axis, self.unit, salt=digest(self))
+        return fill(
+            "curves.html", exhibit=self, means=means, dashes=dashes(means), places=places, drawing=drawing, bands=NOTE
+        )
+
+    def plain(self, table: Table) -> dict[str, Any]:
+        """Return what `joined` needs, in plain values."""
+        means = {label: clustered_mean(table, column) for label, column in self.curves.items()}
+        return {
+            **{name: getattr(self, name) for name in ("title", "axis", "unit", "note")},
+            "places": self._places(list(means.values())),
+            "means": {label: [part.tolist() for part in mean[:3]] for label, mean in means.items()},
+        }
+
+    def _places(self, means: Sequence[Mean]) -> list[str]:
+        longest = max(mean.value.size for mean in means)
+        return list(self.places) or [str(self.first + i) for i in range(longest)]
 
 
-def _figure(means: Sequence[Mean], places: Sequence[str], axis: str, unit: str) -> Figure:
+def joined(plain: Mapping[str, Mapping[str, Any]], models: Sequence[str]) -> str:
+    """Draw the same `Curves` of several models: one plot a curve, one line a model.
+
+    `plain` holds what `Curves.plain` gave, by model; `models` are all models of the page (at most eight), so that each
+    keeps its colour.
+    """
+    labels = dict.fromkeys(label for one in plain.values() for label in one["means"])
+    first = next(iter(plain.values()))
+    places = max((one["places"] for one in plain.values()), key=len)
+    means = {label: _of_curve(plain, label) for label in labels}
+    drawings = {
+        label: _drawing(
+            {models.index(model): mean for model, mean in by_model.items()},
+            places,
+            first["axis"],
+            first["unit"],
+            salt=digest(label, first["title"], "joined"),
+        )
+        for label, by_model in means.items()
+    }
+    key = {model: (models.index(model), dash) for model, dash in dashes(models).items() if model in plain}
+    return fill("joined.html", exhibit=first, means=means, key=key, places=places, drawings=drawings, bands=NOTE)
+
+
+def _of_curve(plain: Mapping[str, Mapping[str, Any]], label: str) -> dict[str, Mean]:
+    held = {model: one["means"].get(label) for model, one in plain.items()}
+    return {model: _mean(*parts) for model, parts in held.items() if parts is not None}
+
+
+def _mean(value: list[float], low: list[float], high: list[float]) -> Mean:
+    return Mean(np.asarray(value), np.asarray(low), np.asarray(high), 0, 0)
+
+
+def dashes(labels: Iterable[str]) -> dict[str, list[float]]:
+    """Return the dashes of each label for a key, in pixels."""
+    return {label: [2 * length for length in dash] for label, dash in zip(labels, _DASHES, strict=False)}
+
+
+def _drawing(means: Mapping[int, Mean], places: Sequence[str], axis: str, unit: str, *, salt: str) -> Markup:
+    return _svg(_figure(means, places, axis, unit), salt=salt)
+
+
+def _figure(means: Mapping[int, Mean], places: Sequence[str], axis: str, unit: str) -> Figure:
     from matplotlib.figure import Figure  # noqa: PLC0415 (slow to import, and most runs of a test draw nothing)
 
     figure = Figure(figsize=_SIZE, layout="constrained")
     axes = figure.add_subplot()
-    for series, mean in enumerate(means):
+    for series, mean in means.items():
         color, at = f"#0a0b{series:02x}", range(mean.value.size)
         dash = (0, _DASHES[series] or None)
         axes.fill_between(at, mean.low, mean.high, color=color, alpha=0.16, linewidth=0)
