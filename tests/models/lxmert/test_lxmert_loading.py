@@ -98,3 +98,18 @@ def test_a_config_that_does_not_fit_is_refused(written, change, message):
     beside.write_text(json.dumps({name: value for name, value in said.items() if value is not None}))
     with pytest.raises(CheckpointError, match=message):
         vlaudit.load("lxmert", checkpoint=path)
+
+
+@pytest.mark.parametrize("longest", [20, 30])
+def test_captions_may_be_as_long_as_the_training_says(small, written, make, longest):
+    """The published 20 tokens, unless max_seq_length beside the weights says otherwise."""
+    network = make(replace(small.config, longest=longest))
+    assert vlaudit.load("lxmert", checkpoint=written(network=network)).network.layout.max_length == longest
+
+
+def test_a_length_that_is_none_is_refused(written):
+    path = written()
+    config = path.parent / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"max_seq_length": "twenty"}))
+    with pytest.raises(CheckpointError, match="max_seq_length must be a whole number of at least 3, got 'twenty'"):
+        vlaudit.load("lxmert", checkpoint=path)

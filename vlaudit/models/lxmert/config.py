@@ -21,6 +21,7 @@ _FIELDS = {
     "classes": "obj_id_num",
     "attributes": "attr_id_num",
     "answers": "num_qa_labels",
+    "longest": "max_seq_length",
     "max_positions": "max_position_embeddings",
     "type_vocab": "type_vocab_size",
     "layer_norm_eps": "layer_norm_eps",
@@ -32,6 +33,7 @@ _PUBLISHED_LENGTH = 20
 class LxmertConfig:
     """Sizes of the network. `classes` counts the detector's classes without background.
 
+    `longest` is how many tokens of a caption, with [CLS] and [SEP], it was trained on.
     A network without `attributes`, `answers` or `regresses` (the prediction of features) lacks that head.
     """
 
@@ -47,18 +49,21 @@ class LxmertConfig:
     attributes: int | None = 400
     answers: int | None = 9500
     regresses: bool = True
+    longest: int = _PUBLISHED_LENGTH
     max_positions: int = 512
     type_vocab: int = 2
     layer_norm_eps: float = 1e-12
 
     def __post_init__(self) -> None:
+        if type(self.longest) is not int or self.longest < 3:
+            raise CheckpointError(f"max_seq_length must be a whole number of at least 3, got {self.longest!r}")
         if self.heads < 1 or self.width % self.heads:
             raise CheckpointError(f"width must be a multiple of heads, got {self.width} and {self.heads}")
 
     @property
     def max_length(self) -> int:
-        """Tokens of the longest caption with [CLS] and [SEP]: pretraining cut what was longer (max_seq_length 20)."""
-        return min(_PUBLISHED_LENGTH, self.max_positions)
+        """Tokens of the longest caption, with [CLS] and [SEP]; the published pretraining cut those beyond 20."""
+        return min(self.longest, self.max_positions)
 
     @property
     def first_cross_layer(self) -> int:
@@ -82,10 +87,12 @@ class LxmertConfig:
     def from_tensors(cls, tensors: Mapping[str, HasShape], config: Mapping[str, Any]) -> LxmertConfig:
         """Read the sizes off the tensors of a file in the published layout, without `module.`; shapes suffice.
 
-        `config` is a decoded config file, any part of it, and says the number of heads (else width / 64).
+        `config` is a decoded config file, any part of it, and says the number of heads (else width / 64) and
+        `max_seq_length` (else 20).
         Raises `CheckpointError` where the two contradict, or where this is no such file.
         """
-        values = agreed_sizes(_sizes(tensors), config)
+        values = {"max_seq_length": config.get("max_seq_length", _PUBLISHED_LENGTH)}
+        values |= agreed_sizes(_sizes(tensors), config)
         held: dict[str, Any] = {
             name: values.get(path) for name, path in _FIELDS.items() if path in values or name in _OPTIONAL
         }
