@@ -42,13 +42,18 @@ def find_photos(
         raise DataError(f"{spec}: images={chosen} names no folder; there is no {folder / chosen}")
     looked = (chosen,) if chosen else tuple(places)
     existing = [folder / place for place in looked if (folder / place).is_dir()]
-    holding = tuple(place for place in existing if any(is_wanted(entry.name) for entry in os.scandir(place)))
+    holding = tuple(place for place in existing if _holds(place, is_wanted))
     if not holding and (needed or chosen):
         raise DataError(
             f"{spec}: none of its photos is there; looked in {', '.join(place or '.' for place in looked)}; "
             "name another folder with ,images=DIR, or give what a detector saw with ,features=FILE"
         )
     return Photos(holding)
+
+
+def _holds(place: Path, is_wanted: Callable[[str], bool]) -> bool:
+    with os.scandir(place) as entries:
+        return any(is_wanted(entry.name) for entry in entries)
 
 
 def absent_image(image_id: str, width: int, height: int) -> Image:

@@ -18,16 +18,14 @@ def stems_of(spec: str, folder: Path, split: str) -> tuple[str, ...]:
     if not folder.is_dir():
         raise DataError(f"{spec}: there is no such folder")
     for place, kind in (("Sentences", "txt"), ("Annotations", "xml")):
-        if next((folder / place).glob(f"*.{kind}"), None) is None:
+        if not list((folder / place).glob(f"*.{kind}")):
             raise DataError(
                 f"{spec}: this is no folder of Flickr30k Entities: looked for Sentences/*.txt and Annotations/*.xml, "
                 f"found no {place}/*.{kind}"
             )
-    return _of_split(spec, folder, split) if split else tuple(sorted(file.stem for file in _sentences(folder)))
-
-
-def _sentences(folder: Path) -> list[Path]:
-    return list((folder / "Sentences").glob("*.txt"))
+    if split:
+        return _of_split(spec, folder, split)
+    return tuple(sorted(file.stem for file in (folder / "Sentences").glob("*.txt")))
 
 
 def _of_split(spec: str, folder: Path, split: str) -> tuple[str, ...]:

@@ -1,0 +1,366 @@
+"""Visual Genome: what becomes a sample, what is refused, on files with the irregular forms of the real ones."""
+
+import json
+import pickle
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from annotated_folders import entity, features, genome, photo, region, thing
+
+from vlaudit import datasets
+from vlaudit.datasets import Dataset
+from vlaudit.datasets.answers import false_words
+from vlaudit.datasets.visual_genome import VisualGenome
+from vlaudit.datasets.visual_genome.predicates import folded
+from vlaudit.errors import DataError, RefusedSample, UsageError
+from vlaudit.samples import Box, Relation
+
+REAL = Path(__file__).parents[3] / "shared" / "data" / "visual_genome"
+
+MAN = thing(10, "man", (2, 3, 8, 20), merged_object_ids=[11], names=["Man "])
+SHIRT = thing(20, "shirt", (3, 8, 6, 8), merged_object_ids=[], names=["shirt"])
+TREE = thing(30, "tree trunk", (30, 0, 10, 30), names=["tree trunk"], synsets=[])
+DOG = thing(40, "dog", (20, 20, 8, 9))
+BIKE, OTHER_BIKE = thing(50, "bike", (0, 0, 5, 5)), thing(51, "bike", (6, 0, 5, 5))
+
+WEARS = {"relationship_id": 1, "predicate": "WEARING", "synsets": []}
+REGIONS = [
+    region(
+        101,
+        " A  man wears a red shirt ",
+        [thing(11, "man", (2, 3, 8, 24)), SHIRT],
+        [{**WEARS, "subject_id": 11, "object_id": 20}],
+        [entity(" A  man wears a red shirt ", "man"), entity(" A  man wears a red shirt ", "shirt")],
+    ),
+    region(
+        102, "the guy by the tree trunk", [MAN, TREE], synsets=[entity("the guy by the tree trunk", "guy", "man.n.01")]
+    ),
+    region(103, "bikes near dogs", [BIKE, OTHER_BIKE, DOG]),
+    region(104, "a sunny day"),
+    region(105, "dog", [DOG]),
+    region(106, "nothing of it", [DOG]),
+    region(107, "the man runs", [MAN]),
+]
+RELATIONSHIPS = [
+    {**WEARS, "subject": {**MAN, "name": "man", "object_id": 11}, "object": SHIRT},
+    {"relationship_id": 2, "predicate": " is next to a", "subject": DOG, "object": TREE},
+    {"relationship_id": 3, "predicate": "ON", "subject": MAN, "object": {**MAN, "object_id": 11}},
+    {"relationship_id": 4, "predicate": " ", "subject": MAN, "object": DOG},
+]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two images with every trap of the format."""
+    genome(
+        tmp_path,
+        {1: [MAN, SHIRT, TREE], 2: [DOG]},
+        {1: REGIONS, 2: [region(201, "a dog", [DOG])]},
+        {1: RELATIONSHIPS, 2: []},
+    )
+    return tmp_path
+
+
+def read(folder, **options):
+    dataset = VisualGenome(folder, **options)
+    samples = list(dataset)
+    return samples, dataset
+
+
+def phrases_of(sample):
+    return {sample.text(phrase): (phrase.type, phrase.region_ids) for phrase in sample.phrases}
+
+
+def test_each_description_that_names_objects_is_a_sample(folder):
+    """With single spaces; descriptions without a graph, of one word, or of other things are refused and counted."""
+    dataset = datasets.open(f"visual-genome:{folder}")
+    samples = list(dataset)
+    assert isinstance(dataset, Dataset)
+    assert [sample.id for sample in samples] == ["vg-1-101", "vg-1-102", "vg-1-103", "vg-1-107", "vg-2-201"]
+    assert [sample.image_id for sample in samples] == ["1", "1", "1", "1", "2"]
+    assert samples[0].caption == "A man wears a red shirt"
+    assert samples[0].image.pixels().shape == (30, 40, 3)
+    assert [str(one) for one in dataset.refusals] == [
+        "relationships.json: relationship 3 of image 1: it joins an object with itself",
+        "relationships.json: relationship 4 of image 1: its predicate must be a text, got ' '",
+        "region_graphs.json: region 104 of image 1: its graph has no object",
+        "region_graphs.json: region 105 of image 1: it has fewer than two words",
+        "region_graphs.json: region 106 of image 1: it names no object of its graph that has a box",
+    ]
+    assert dataset.describe() == ("Visual Genome: 5 descriptions of 2 images, 7 boxes, 2 relations, 5 records refused")
+    assert list(dataset) == samples
+    assert len(dataset.refusals) == 5
+    assert pickle.loads(pickle.dumps(samples)) == samples  # noqa: S301 - our own bytes
+
+
+def test_regions_are_the_objects_of_the_image_each_once(folder):
+    """Names in a list or as a text, width and height as w and h; objects.json first, what it merged is not repeated."""
+    first = read(folder)[0][0]
+    assert [(one.id, one.label) for one in first.regions] == [
+        ("10", "man"), ("20", "shirt"), ("30", "tree trunk"), ("50", "bike"), ("51", "bike"), ("40", "dog"),
+    ]  # fmt: skip
+    assert first.region("10").box == Box(2, 3, 10, 23)
+
+
+def test_phrases_are_where_a_description_names_its_objects(folder):
+    """By name, by synset, by a form of the name; a merged object is the one it was merged into."""
+    first, second, third, *_ = read(folder)[0]
+    assert phrases_of(first) == {"man": ("people", ("10",)), "shirt": ("clothing", ("20",))}
+    assert phrases_of(second) == {"guy": ("people", ("10",)), "tree trunk": ("other", ("30",))}
+    assert phrases_of(third) == {"bikes": ("vehicles", ("50", "51")), "dogs": ("animals", ("40",))}
+
+
+def test_places_of_entities_are_not_trusted(folder):
+    """Where an entity does not hold its name, or is no place at all, the words are searched."""
+    phrase = "a dog and a dog"
+    wrong = [
+        entity(phrase, "dog", shift=1),
+        {"entity_idx_start": -5, "entity_idx_end": 900, "entity_name": "dog"},
+        None,
+    ]
+    genome(folder, {1: [DOG]}, {1: [region(1, phrase, [DOG], synsets=wrong)]})
+    (sample,) = read(folder)[0]
+    assert [(phrase.start, phrase.end, phrase.region_ids) for phrase in sample.phrases] == [
+        (2, 5, ("40",)),
+        (12, 15, ("40",)),
+    ]
+
+
+def test_relations_are_those_of_both_files_each_once(folder):
+    """With folded predicates, between regions."""
+    first = read(folder)[0][0]
+    assert first.relations == (Relation("10", "wearing", "20"), Relation("40", "next to", "30"))
+
+
+def test_without_relationships_those_of_the_graphs_are_there(folder):
+    """And the banner says so."""
+    (folder / "relationships.json").unlink()
+    samples, dataset = read(folder)
+    assert samples[0].relations == (Relation("10", "wearing", "20"),)
+    assert dataset.describe().endswith("3 records refused, no relationships.json")
+
+
+def test_slots_are_linked_through_the_phrases(folder):
+    """A colour to the thing behind it."""
+    first = read(folder)[0][0]
+    assert [(first.text(slot), slot.kind, slot.region_ids) for slot in first.slots] == [
+        ("man", "person", ("10",)),
+        ("red", "color", ("20",)),
+        ("shirt", "clothing", ("20",)),
+    ]
+
+
+def test_hints_are_descriptions_of_the_same_thing(folder):
+    """Not of another place; what is true of the photo is known from all of them."""
+    first, second, _, fourth, _ = read(folder)[0]
+    man = first.slots[0]
+    assert first.world.hints(first, man) == ["the guy by the tree trunk"]
+    assert first.world.copy_hint(first, man) == "the man runs"
+    assert fourth.world.hint(fourth, fourth.slots[0]) == "the guy by the tree trunk"
+    assert second.world.copy_hint(second, second.slots[0]) is None
+    assert "a sunny day" in first.world.captions
+    assert "dog" not in false_words(first, man)
+    assert "woman" in false_words(first, man)
+
+
+def test_lists_may_have_different_orders_and_gaps(folder):
+    """Each image finds its records; one without objects of its own has those of its graphs."""
+    genome(
+        folder,
+        {3: [], 2: [DOG], 1: [MAN]},
+        {number: [region(number * 10, "a dog runs", [DOG])] for number in (1, 2, 3, 4)},
+        {4: [], 1: RELATIONSHIPS[1:2]},
+    )
+    samples, dataset = read(folder)
+    assert [[one.id for one in sample.regions] for sample in samples] == [["10", "40", "30"], ["40"], ["40"], ["40"]]
+    assert list(dataset) == samples
+
+
+@pytest.mark.parametrize(
+    "record, said",
+    [
+        (
+            thing(9, "cat", (50, 0, 5, 5)),
+            "objects.json: object 9 of image 1: it lies outside its image of 40 x 30 pixels",
+        ),
+        (thing(9, "cat", (1, 0, 0, 5)), "its x, y, w, h must be numbers with an area, got [1, 0, 0, 5]"),
+        (thing(9, "cat", (1, 0, None, 5)), "its x, y, w, h must be numbers with an area, got [1, 0, None, 5]"),
+        (thing(9, "cat", (1, 0, 10**400, 5)), "its x, y, w, h must be numbers with an area"),
+        (thing(9, "cat", (1, 0, 5, 5), names=[]), "object 9 of image 1: it has no name"),
+        ({"x": 1}, "objects.json: object 1 of image 1: it is no object with an object_id"),
+        (None, "objects.json: object 1 of image 1: it is no object with an object_id"),
+    ],
+)
+def test_an_object_that_makes_no_sense_is_refused(folder, record, said):
+    """Once, and what names it alone is no sample; the rest stays."""
+    named = [record] if record else []
+    genome(folder, {1: [record, DOG]}, {1: [region(1, "a cat runs", named), region(2, "a dog runs", [DOG])]})
+    samples, dataset = read(folder)
+    assert [sample.id for sample in samples] == ["vg-1-2"]
+    assert said in str(dataset.refusals[0])
+    assert str(dataset.refusals[-1]).startswith("region_graphs.json: region 1 of image 1: it")
+
+
+def test_a_box_that_leaves_its_image_is_clipped(folder):
+    """On every side."""
+    genome(folder, {1: [thing(9, "cat", (-3, -2, 90, 90))]}, {1: [region(1, "a cat", [thing(9, "cat", (0, 0, 1, 1))])]})
+    assert read(folder)[0][0].regions[0].box == Box(0, 0, 40, 30)
+
+
+@pytest.mark.parametrize(
+    "broken, where, reason",
+    [
+        ({"regions": []}, "record 1", "it has no 'image_id'"),
+        ({"image_id": None, "regions": []}, "record 1", "it has no 'image_id'"),
+        ([], "record 1", "it has no 'image_id'"),
+        (7, "record 1", "it has no 'image_id'"),
+        ({"image_id": 5}, "record 1", "it has no list of 'regions'"),
+        ({"image_id": 5, "regions": [3]}, "region number 1 of image 5", "it has no 'region_id'"),
+        ({"image_id": 5, "regions": [{"region_id": 3}]}, "region 3 of image 5", "its 'phrase' must be a text"),
+        (
+            {"image_id": 5, "regions": [{"region_id": 3, "phrase": "a dog", "objects": "dog"}]},
+            "region 3 of image 5",
+            "its graph has no object",
+        ),
+    ],
+)
+def test_a_record_that_makes_no_sense_is_refused(folder, broken, where, reason):
+    """And the rest goes on."""
+    listed = [broken, {"image_id": 2, "regions": [region(201, "a dog", [DOG])]}]
+    (folder / "region_graphs.json").write_text(json.dumps(listed), encoding="utf-8")
+    photo(folder / "VG_100K" / "5.jpg")
+    samples, dataset = read(folder)
+    assert [sample.id for sample in samples] == ["vg-2-201"]
+    assert (dataset.refusals[-1].where, dataset.refusals[-1].reason) == (where, reason)
+
+
+def test_what_stands_twice_counts_once(folder):
+    """Images and descriptions, told by their ids."""
+    described = [region(201, "a dog", [DOG]), region(201, "a cat", [DOG])]
+    listed = [{"image_id": 2, "regions": described}] * 2
+    (folder / "region_graphs.json").write_text(json.dumps(listed), encoding="utf-8")
+    samples, dataset = read(folder)
+    assert [sample.caption for sample in samples] == ["a dog"]
+    assert [str(one) for one in dataset.refusals] == [
+        "region_graphs.json: region 201 of image 2: the id is there twice; the first record is kept",
+        "region_graphs.json: record 2: image 2 is there twice; the first record is kept",
+    ]
+
+
+def test_photos_come_in_two_folders(folder):
+    """A missing one costs its descriptions; the one refusal says how many."""
+    (folder / "VG_100K" / "1.jpg").unlink()
+    photo(folder / "VG_100K_2" / "1.jpg")
+    assert len(read(folder)[0]) == 5
+    (folder / "VG_100K_2" / "1.jpg").unlink()
+    samples, dataset = read(folder)
+    assert [sample.image_id for sample in samples] == ["2"]
+    assert [str(one) for one in dataset.refusals] == ["1.jpg: image 1, 7 descriptions: there is no such file"]
+
+
+@pytest.mark.parametrize("sizes", [None, {1: (40, 30)}])
+def test_features_replace_the_boxes_and_photos_need_not_be_there(folder, sizes):
+    """Relations and hints follow; what lost all it names is refused. The size is image_data.json's or the file's."""
+    genome(folder, {1: [MAN, SHIRT, TREE]}, {1: REGIONS}, {1: RELATIONSHIPS}, sizes=sizes)
+    (folder / "VG_100K" / "1.jpg").unlink()
+    features(folder / "obj.tsv", {"1": ((40, 30), [(2, 3, 10, 23), (30, 0, 40, 30), (3, 8, 9, 15)])})
+    dataset = datasets.open(f"visual-genome:{folder},features=obj.tsv")
+    samples = list(dataset)
+    assert [sample.id for sample in samples] == ["vg-1-101", "vg-1-102", "vg-1-107"]
+    assert phrases_of(samples[0]) == {"man": ("people", ("r0",)), "shirt": ("clothing", ("r2",))}
+    assert samples[0].relations == (Relation("r0", "wearing", "r2"),)
+    assert samples[0].world.hint(samples[0], samples[0].slots[0]) == "the guy by the tree trunk"
+    assert np.array_equal(samples[0].region("r1").features, np.full(5, 2, np.float32))
+    assert (samples[0].image.width, samples[0].image.height) == (40, 30)
+    with pytest.raises(RefusedSample, match="its photo is not there"):
+        samples[0].image.pixels()
+    assert "region 103 of image 1: no detector box stands in for any object that it names" in str(dataset.refusals[-1])
+    assert "detector boxes stand in for 3 of 6 annotated boxes (median IoU 1.00)" in dataset.describe()
+
+
+def test_an_image_that_the_feature_file_lacks_is_refused(folder):
+    """With or without its photo."""
+    features(folder / "obj.tsv", {"1": ((40, 30), [(2, 3, 10, 23)])})
+    dataset = VisualGenome(folder, features="obj.tsv")
+    assert {sample.image_id for sample in dataset} == {"1"}
+    assert dataset.refusals[-1].reason == "obj.tsv has no region features of it"
+    (folder / "VG_100K" / "2.jpg").unlink()
+    assert {sample.image_id for sample in VisualGenome(folder, features="obj.tsv")} == {"1"}
+
+
+def test_a_wrong_folder_is_told_what_was_looked_for(folder, tmp_path):
+    """Before anything runs."""
+    with pytest.raises(DataError, match="there is no such folder"):
+        datasets.open(f"visual-genome:{folder / 'nowhere'}")
+    for name in ("1", "2"):
+        (folder / "VG_100K" / f"{name}.jpg").unlink()
+    with pytest.raises(DataError, match=r"none of its photos is there; looked in VG_100K, VG_100K_2, .*features=FILE"):
+        VisualGenome(folder)
+    (folder / "objects.json").unlink()
+    with pytest.raises(DataError, match=r"looked for objects\.json and region_graphs\.json .* found no objects\.json;"):
+        VisualGenome(folder)
+
+
+@pytest.mark.parametrize(
+    "rest, message",
+    [
+        ("", r"needs the folder that holds objects\.json and the others, got none"),
+        ("X,feature=a", "no option 'feature': did you mean features?"),
+    ],
+)
+def test_options_that_make_no_sense_are_told(rest, message):
+    """By name."""
+    with pytest.raises(UsageError, match=message):
+        datasets.open(f"visual-genome:{rest}")
+
+
+@pytest.mark.parametrize("name", ["objects.json", "region_graphs.json", "relationships.json"])
+def test_a_file_that_is_no_list_is_told_at_once(folder, name):
+    """By its name."""
+    (folder / name).write_text('{"1": []}', encoding="utf-8")
+    with pytest.raises(DataError, match=rf"{name}: byte 0: it must hold a JSON list of images"):
+        VisualGenome(folder)
+
+
+@pytest.mark.parametrize(
+    "spellings, one",
+    [
+        (("WEARING", "wears", "wear", "is wearing", " wearing a "), "wearing"),
+        (("ON", "on", "is on the", "are  on"), "on"),
+        (("on top of", "On Top Of"), "on top of"),
+        (("has", "have", "has a", "having"), "has"),
+        (("rests on",), "resting on"),
+        (("parked on", "are parked on"), "parked on"),
+        (("is",), "is"),
+    ],
+)
+def test_spellings_of_a_predicate_are_one(spellings, one):
+    """Case, "to be" in front, articles behind, the form of a verb; "on" and "on top of" stay two."""
+    assert {folded(spelling) for spelling in spellings} == {one}
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="the real records are not beside this checkout")
+def test_real_records_are_read(tmp_path):
+    """Every description is a sample or refused; most have no graph. Four relations join an object with itself."""
+    for number in range(1, 7):
+        photo(tmp_path / f"{number}.jpg", (800, 600))
+    dataset = datasets.open(f"visual-genome:{REAL},images={tmp_path}")
+    samples = list(dataset)
+    graphs = json.loads((REAL / "region_graphs.json").read_text(encoding="utf-8"))
+    reasons = Counter(one.reason for one in dataset.refusals)
+    assert reasons.pop("it joins an object with itself") == 4
+    assert len(samples) + sum(reasons.values()) == sum(len(image["regions"]) for image in graphs) == 1545
+    assert len(samples) == 340
+    assert {sample.image_id for sample in samples} == {str(number) for number in range(1, 7)}
+    predicates = Counter(
+        one.predicate for image in {s.image_id: s for s in samples}.values() for one in image.relations
+    )
+    assert sum(predicates.values()) == 166
+    assert predicates["on"] == 52
+    assert predicates["wearing"] == 11
+    assert not any(predicate != predicate.lower().strip() for predicate in predicates)
+    for sample in samples:
+        assert all(sample.text(phrase) for phrase in sample.phrases)
+        assert all(one.box.inside(800, 600) for one in sample.regions)
