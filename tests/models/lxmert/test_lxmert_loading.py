@@ -103,7 +103,7 @@ def test_a_config_that_does_not_fit_is_refused(written, change, message):
 @pytest.mark.parametrize("longest", [20, 30])
 def test_captions_may_be_as_long_as_the_training_says(small, written, make, longest):
     """The published 20 tokens, unless max_seq_length beside the weights says otherwise."""
-    network = make(replace(small.config, longest=longest))
+    network = make(replace(small.config, longest=longest, max_positions=40))
     assert vlaudit.load("lxmert", checkpoint=written(network=network)).network.layout.max_length == longest
 
 

@@ -55,8 +55,6 @@ class LxmertConfig:
     layer_norm_eps: float = 1e-12
 
     def __post_init__(self) -> None:
-        if type(self.longest) is not int or self.longest < 3:
-            raise CheckpointError(f"max_seq_length must be a whole number of at least 3, got {self.longest!r}")
         if self.heads < 1 or self.width % self.heads:
             raise CheckpointError(f"width must be a multiple of heads, got {self.width} and {self.heads}")
 
@@ -91,8 +89,7 @@ class LxmertConfig:
         `max_seq_length` (else 20).
         Raises `CheckpointError` where the two contradict, or where this is no such file.
         """
-        values = {"max_seq_length": config.get("max_seq_length", _PUBLISHED_LENGTH)}
-        values |= agreed_sizes(_sizes(tensors), config)
+        values = agreed_sizes(_sizes(tensors), config) | {"max_seq_length": _length(config)}
         held: dict[str, Any] = {
             name: values.get(path) for name, path in _FIELDS.items() if path in values or name in _OPTIONAL
         }
@@ -105,6 +102,13 @@ class LxmertConfig:
 
 
 _OPTIONAL = ("attributes", "answers")
+
+
+def _length(config: Mapping[str, Any]) -> int:
+    said = config.get("max_seq_length", _PUBLISHED_LENGTH)
+    if type(said) is not int or said < 3:
+        raise CheckpointError(f"max_seq_length must be a whole number of at least 3, got {said!r}")
+    return said
 
 
 def _decoder(target: str) -> str:
