@@ -72,6 +72,11 @@ class RegionEncoder:
         return self.config.attributes
 
     @property
+    def parameters(self) -> int:
+        """The number of weights."""
+        return sum(parameter.numel() for parameter in self._network.parameters())
+
+    @property
     def fingerprint(self) -> str:
         """The SHA-256 of the weights file."""
         return self._fingerprint()
