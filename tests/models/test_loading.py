@@ -94,6 +94,17 @@ def test_safetensors_give_the_same_answers_without_aliases_and_training_tensors(
     assert all(torch.equal(one, other) for one, other in zip(*answers, strict=True))
 
 
+def test_safetensors_are_known_however_long_their_header_is(tmp_path):
+    """A header of 0x80 (and some multiples of 256) bytes makes the file start as a pickle does."""
+    starts = set()
+    for filler in range(0, 512, 8):
+        path = tmp_path / f"{filler}.safetensors"
+        safetensors.torch.save_file({"weight": torch.ones(1)}, path, metadata={"filler": "x" * filler})
+        starts.add(path.read_bytes()[:1])
+        assert list(open_weights(path).tensors) == ["weight"]
+    assert b"\x80" in starts
+
+
 def test_half_precision_files_run_in_float32(case, tensors):
     halves = {name: t.half() if t.is_floating_point() else t for name, t in tensors.items()}
     model = load(saved(case, halves))

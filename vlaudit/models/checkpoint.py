@@ -90,6 +90,9 @@ def open_weights(path: str | Path) -> WeightsFile:
 def _sniff(path: Path) -> str:
     """Tell the format by the first bytes."""
     head = _first_bytes(path)
+    # First: these files start with the length of their header, any byte, those that mark other formats included.
+    if head[8:9] == b"{" and int.from_bytes(head[:8], "little") + 8 <= path.stat().st_size:
+        return "safetensors"
     if head.startswith(b"PK\x03\x04"):
         return "zip"
     if head.startswith(b"version https://git-lfs"):
