@@ -27,7 +27,8 @@ def test_the_bundled_recipe_gives_a_network_in_the_published_layout():
 
 
 def test_every_bundled_recipe_can_be_read():
-    assert all(read_recipe(path).stages for path in RECIPES.glob("*.toml"))
+    # the region encoder is trained by a program and a recipe of its own, see test_zoo_regions.py
+    assert all(read_recipe(path).stages for path in RECIPES.glob("*.toml") if path.stem != "regions")
 
 
 def test_a_model_without_a_recipe_is_refused_with_those_that_have_one():
@@ -44,7 +45,7 @@ def test_a_model_without_a_recipe_is_refused_with_those_that_have_one():
         ("steps = 4200", "steps = true", "stages[0].steps must be of type int, got True"),
         ("steps = 4200", "steps = 0", "steps must be at least 1, got 0"),
         ("gray = 0.2", "gray = 1.5", "gray must lie between 0 and 1, got 1.5"),
-        ('kind = "dense"', 'kind = "dance"', "kind must be one of dense, mask, match, got 'dance'"),
+        ('kind = "dense"', 'kind = "dance"', "kind must be one of dense, mask, match, fill, pair, read, got 'dance'"),
         ('"image words" = 0.5', '"image word" = 0.5', "losses must weigh exactly image words, patch words"),
         ('"image words" = 0.5', '"image words" = "half"', "losses.image words must be of type float, got 'half'"),
         ("fall = 0.5", "fall = 0.01", "0 <= rise <= fall < 1 must hold"),
