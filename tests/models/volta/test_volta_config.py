@@ -66,6 +66,8 @@ def test_a_layer_is_an_attention_sublayer_and_the_feed_forward_after_it():
         ({"hidden_size": "768"}, "hidden_size"),
         ({"hidden_size": 48.0}, "hidden_size"),
         ({"vocab_size": 0}, "vocab_size"),
+        ({"intermediate_size": 10**12}, "intermediate_size"),
+        ({"t_ff_sublayers": [1, 3, 10**12]}, "without a gap"),
         ({"num_attention_heads": 5, "v_num_attention_heads": 5}, "multiple of num_attention_heads"),
         ({"v_hidden_size": 1024}, "hidden_size and v_hidden_size must be equal"),
         ({"image_embeddings": "clip"}, "image_embeddings"),

@@ -140,7 +140,6 @@ def test_matching_comes_second(name):
     official = network.cls.bi_seq_relationship(text * image)
     logits, matched = network.match_logits(streams), case.inputs["itm_label"] == 0
     assert torch.equal(logits, official.flip(-1))
-    assert 0 < matched.sum() < len(matched) or len(set(matched.tolist())) == 1
     assert close(match_loss(logits, matched), torch.nn.functional.cross_entropy(official, (~matched).long()))
 
 

@@ -15,7 +15,7 @@ from vlaudit.errors import CheckpointError, UsageError, nearest
 from vlaudit.traces import Modality
 
 Embedding = Literal["uniter", "lxmert", "vilbert", "vl-bert", "visualbert"]
-Size = Annotated[int, Field(strict=True, ge=1)]
+Size = Annotated[int, Field(strict=True, ge=1, le=2**20)]
 Positive = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
 Sublayers = tuple[Annotated[int, Field(strict=True, ge=0)], ...]
 
@@ -137,7 +137,7 @@ class VoltaConfig(BaseModel):
         attention, forward = self._attention_sublayers, {*self.t_ff_sublayers, *self.v_ff_sublayers}
         if both := sorted(attention & forward):
             raise ValueError(f"sublayers {both} must hold attention or feed-forward, not both")
-        if (attention | forward) != set(range(self.sublayers)) or 0 not in attention:
+        if len(attention | forward) != self.sublayers or 0 not in attention:
             raise ValueError(
                 "the sublayers must be numbered 0, 1, 2, ... without a gap, the first an attention sublayer, got "
                 f"attention {sorted(attention)} and feed-forward {sorted(forward)}"
