@@ -26,7 +26,7 @@ class RegionConfig:
     """
 
     crop: int
-    channels: tuple[int, int, int]
+    channels: tuple[int, ...]
     width: int
     labels: tuple[str, ...]
     attributes: tuple[str, ...]
