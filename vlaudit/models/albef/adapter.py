@@ -52,6 +52,7 @@ class AlbefAdapter(Loaded):
         self.capabilities = _capabilities(network)
         self.vocabulary: Mapping[str, int] = vocabulary.ids
         self.max_length = min(TRAINED_LENGTH[network.config.layout], network.config.text.max_positions)
+        self.device = network.itm_head.weight.device
         self._vocabulary = vocabulary
         self._passes = Passes(network, images=images, texts=texts)
 

@@ -53,7 +53,7 @@ class RegionAdapter(Loaded):
         self.vocabulary: Mapping[str, int] = vocabulary.ids
         self._vocabulary = vocabulary
         weight = next(module.parameters())
-        self._device, self._dtype = weight.device, weight.dtype
+        self.device, self._dtype = weight.device, weight.dtype
 
     def refusal(self, request: ForwardRequest) -> str | None:
         """Say why this request cannot be answered, or None."""
@@ -83,7 +83,7 @@ class RegionAdapter(Loaded):
             return [self._trace(request, i, captions[i], answers) for i, request in enumerate(requests)]
 
     def _inputs(self, samples: Sequence[Sample], captions: Sequence[Encoding]) -> Inputs:
-        ids = [torch.tensor(caption.ids, device=self._device) for caption in captions]
+        ids = [torch.tensor(caption.ids, device=self.device) for caption in captions]
         padded = pad_sequence(ids, batch_first=True, padding_value=self._vocabulary.pad)
         mask = pad_sequence([torch.ones_like(row) for row in ids], batch_first=True)
         if self.network.layout.region_width is None:
@@ -97,7 +97,7 @@ class RegionAdapter(Loaded):
         )
 
     def _stacked(self, rows: Sequence[Tensor]) -> Tensor:
-        return pad_sequence([row.to(self._device, self._dtype) for row in rows], batch_first=True)
+        return pad_sequence([row.to(self.device, self._dtype) for row in rows], batch_first=True)
 
     def _wanted(self, readings: frozenset[Reading]) -> Wanted:
         """Unite what is read inside the pass."""
