@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ from vlaudit.models.regions import RegionEncoder, load_encoder
 ENTRY = "region_encoder"
 """The entry of config.json that holds the SHA-256 of the encoder's weights; published configurations have none."""
 
+_MEMORY = 131_072
+"""Regions remembered: those of the images of a whole audit, at most 90 MB."""
+
 
 def find_encoder(config: Mapping[str, Any], path: Path, device: torch.device) -> RegionEncoder | None:
     """Return the bundled encoder where a checkpoint's config.json asks for it, None where it asks for none.
@@ -24,10 +28,16 @@ def find_encoder(config: Mapping[str, Any], path: Path, device: torch.device) ->
     wanted = config.get(ENTRY)
     if wanted is None:
         return None
-    encoder = load_encoder(device=device)
+    encoder = _shared(device)
     if encoder.fingerprint != wanted:
         raise CheckpointError(
             f"checkpoint {path}: it was trained with the region encoder {str(wanted)[:12]}, the bundled one is "
             f"{encoder.fingerprint[:12]}; train it again (python -m fixtures.zoo train MODEL)"
         )
     return encoder
+
+
+@lru_cache(maxsize=1)
+def _shared(device: torch.device) -> RegionEncoder:
+    """Load the bundled encoder once: models that are audited one after another see the same images."""
+    return load_encoder(device=device, memory=_MEMORY)
