@@ -125,6 +125,9 @@ FORGED = {
     "a shape below zero": b"cnumpy.core.multiarray\n_reconstruct\n(tR(K\x01(J\xff\xff\xff\xfft"
     b"cnumpy\ndtype\n(X\x02\x00\x00\x00f4tRI00\nX\x00\x00\x00\x00tb.",
     "a memo that was never filled": b"h\x07.",
+    "a memory of a thousand million values": b"Nr\xff\xff\xff\x3f.",
+    "the same in digits": b"Np999999999\n.",
+    "more bytes than there are": b"\x96\xff\xff\xff\xff\xff\x00\x00\x00ab.",
     "a persistent id": b"X\x01\x00\x00\x00aQ.",
     "an extension code": b"\x82\x01.",
     "an attribute of what is admitted": b"\x80\x04\x8c\x05numpy\x8c\x0cndarray.tofi\x93.",

@@ -12,6 +12,7 @@ from __future__ import annotations
 import io
 import math
 import pickle
+import pickletools
 import re
 from collections.abc import Callable
 from typing import Any
@@ -145,11 +146,19 @@ def unpickled(data: bytes) -> Any:
     Raises `Unsafe` for a pickle that names anything else, holds an array of objects, or is broken.
     """
     try:
+        _check_memo(data)
         return _plain(_PlainUnpickler(io.BytesIO(data)).load(), {})
     except Unsafe:
         raise
     except Exception as reason:  # a broken pickle raises whatever its wrong steps raise
         raise Unsafe(f"it is no pickle of plain data: {type(reason).__name__}: {reason}") from reason
+
+
+def _check_memo(data: bytes) -> None:
+    """Refuse a step that numbers what it remembers far ahead: the reader takes memory for all numbers before."""
+    for step, argument, _ in pickletools.genops(data):
+        if step.name in {"PUT", "LONG_BINPUT"} and (argument or 0) > len(data):
+            raise Unsafe(f"it asks for a memory of {argument} values")
 
 
 def _plain(value: Any, done: dict[int, Any]) -> Any:
