@@ -11,9 +11,7 @@ from markupsafe import Markup
 from vlaudit.findings import Outcome
 from vlaudit.reporting import wording
 from vlaudit.reporting.document import CriterionRecord, FindingRecord, RunDocument
-from vlaudit.reporting.exhibits import Drawn
-from vlaudit.reporting.exhibits.base import SERIES
-from vlaudit.reporting.exhibits.curves import joined
+from vlaudit.reporting.exhibits import Drawn, joined
 from vlaudit.reporting.figures import beside, figures
 from vlaudit.reporting.side_by_side import compared, short_name
 from vlaudit.reporting.templating import fill
@@ -90,8 +88,9 @@ def _side(drawn: Mapping[str, Drawn], families: Sequence[str]) -> Side:
     shown = {family: one for family, one in drawn.items() if not one.lacks}
     title = next(iter(drawn.values())).title
     plain = {family: one.plain for family, one in shown.items() if one.plain is not None}
-    if shown and len(plain) == len(shown) and len(families) <= SERIES:
-        return Side(title, Markup(joined(plain, families)), {}, lacks)  # noqa: S704 (it is escaped inside)
+    whole = joined(plain, families) if shown and len(plain) == len(shown) else None
+    if whole is not None:
+        return Side(title, Markup(whole), {}, lacks)  # noqa: S704 (it is escaped inside)
     return Side(title, None, {family: Markup(one.html) for family, one in shown.items()}, lacks)  # noqa: S704 (as above)
 
 

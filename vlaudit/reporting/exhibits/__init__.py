@@ -9,6 +9,7 @@ from vlaudit.reporting.exhibits.base import Drawn, draw, render_exhibits
 from vlaudit.reporting.exhibits.confusion import Confusion
 from vlaudit.reporting.exhibits.curves import Curves
 from vlaudit.reporting.exhibits.heads import HeadMap
+from vlaudit.reporting.exhibits.joining import joined
 from vlaudit.reporting.exhibits.telling import Pairs, Telling
 from vlaudit.reporting.exhibits.thumbnails import ConditionPictures
 
@@ -22,5 +23,6 @@ __all__ = [
     "Pairs",
     "Telling",
     "draw",
+    "joined",
     "render_exhibits",
 ]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from vlaudit.errors import UsageError
 from vlaudit.measures.base import Unit
@@ -56,13 +58,55 @@ class Bars:
         return fill("bars.html", exhibit=self, groups=groups, axis=(low, high), whiskers=NOTE)
 
     def _bar(self, label: str, mean: Mean, low: float, high: float, place: int) -> _Bar:
-        def at(value: float) -> float:
-            return min(max(100 * (value - low) / (high - low), 0.0), 100.0)
-
-        value, zero = float(mean.value), at(0.0)
-        start, end = sorted((zero, at(value)))
         series = place if self.groups else 0  # without groups, colour would say nothing
-        return _Bar(label, mean, start, end - start, at(float(mean.low)), at(float(mean.high)), series)
+        return _bar(label, mean, (low, high), series)
+
+    def plain(self, table: Table) -> dict[str, Any]:
+        """Return what `joined_bars` needs, in plain values."""
+        means = {label: clustered_mean(table, column) for label, column in self.bars.items()}
+        groups = {heading: list(labels) for heading, labels in (self.groups or {"": list(self.bars)}).items()}
+        return {
+            **{name: getattr(self, name) for name in ("title", "unit", "note")},
+            "kind": "bars",
+            "axis": list(self.bounds or _reach(list(means.values()))),
+            "groups": groups,
+            "means": {
+                label: [*(float(part) for part in mean[:3]), mean.units, mean.images] for label, mean in means.items()
+            },
+        }
+
+
+def joined_bars(plain: Mapping[str, Mapping[str, Any]], models: Sequence[str]) -> str:
+    """Draw the same `Bars` of several models: what one bar of each shows stands together, one bar a model.
+
+    `plain` holds what `Bars.plain` gave, by model; `models` are all models of the page.
+    """
+    first = next(iter(plain.values()))
+    low, high = zip(*(one["axis"] for one in plain.values()), strict=True)
+    axis = (min(low), max(high))
+    groups = {
+        heading: {
+            label: [_bar(model, _mean(one["means"][label]), axis, models.index(model)) for model, one in plain.items()]
+            for label in labels
+        }
+        for heading, labels in first["groups"].items()
+    }
+    return fill("joined_bars.html", exhibit=first, groups=groups, axis=axis, whiskers=NOTE)
+
+
+def _mean(parts: Sequence[float]) -> Mean:
+    value, low, high, units, images = parts
+    return Mean(np.asarray(value), np.asarray(low), np.asarray(high), int(units), int(images))
+
+
+def _bar(label: str, mean: Mean, axis: tuple[float, float], series: int) -> _Bar:
+    low, high = axis
+
+    def at(value: float) -> float:
+        return min(max(100 * (value - low) / (high - low), 0.0), 100.0)
+
+    start, end = sorted((at(0.0), at(float(mean.value))))
+    return _Bar(label, mean, start, end - start, at(float(mean.low)), at(float(mean.high)), series)
 
 
 def _reach(means: Sequence[Mean]) -> tuple[float, float]:

@@ -30,10 +30,10 @@ class OfSamples(Protocol):
 
 @runtime_checkable
 class Joinable(Protocol):
-    """An exhibit that can be drawn into one picture with those of other models, by `curves.joined`."""
+    """An exhibit that can be drawn into one picture with those of other models, by `joined`."""
 
     def plain(self, table: Table) -> dict[str, Any]:
-        """Return all that the picture needs, as values that may leave a process."""
+        """Return all that the picture needs, as values that may leave a process; "kind" says how it is drawn."""
         ...
 
 
@@ -82,7 +82,7 @@ def _draw(exhibit: Exhibit, measured: Sequence[tuple[Table, Mapping[str, Unit]]]
 def _filled(exhibit: Exhibit, table: Table, units: Mapping[str, Unit]) -> str:
     if not len(table):
         raise DataError("nothing was measured")
-    return exhibit.render(table, units)
+    return str(exhibit.render(table, units))  # plain: markup cannot leave a process
 
 
 def render_exhibits(exhibits: Iterable[Exhibit], table: Table, units: Mapping[str, Unit]) -> Markup:

@@ -72,10 +72,11 @@ class Curves:
         )
 
     def plain(self, table: Table) -> dict[str, Any]:
-        """Return what `joined` needs, in plain values."""
+        """Return what `joined_curves` needs, in plain values."""
         means = {label: clustered_mean(table, column) for label, column in self.curves.items()}
         return {
             **{name: getattr(self, name) for name in ("title", "axis", "unit", "note")},
+            "kind": "curves",
             "places": self._places(list(means.values())),
             "means": {label: [part.tolist() for part in mean[:3]] for label, mean in means.items()},
         }
@@ -85,7 +86,7 @@ class Curves:
         return list(self.places) or [str(self.first + i) for i in range(longest)]
 
 
-def joined(plain: Mapping[str, Mapping[str, Any]], models: Sequence[str]) -> str:
+def joined_curves(plain: Mapping[str, Mapping[str, Any]], models: Sequence[str]) -> str:
     """Draw the same `Curves` of several models: one plot a curve, one line a model.
 
     `plain` holds what `Curves.plain` gave, by model; `models` are all models of the page (at most eight), so that each
@@ -106,7 +107,7 @@ def joined(plain: Mapping[str, Mapping[str, Any]], models: Sequence[str]) -> str
         for label, by_model in means.items()
     }
     key = {model: (models.index(model), dash) for model, dash in dashes(models).items() if model in plain}
-    return fill("joined.html", exhibit=first, means=means, key=key, places=places, drawings=drawings, bands=NOTE)
+    return fill("joined_curves.html", exhibit=first, means=means, key=key, places=places, drawings=drawings, bands=NOTE)
 
 
 def _of_curve(plain: Mapping[str, Mapping[str, Any]], label: str) -> dict[str, Mean]:
