@@ -54,6 +54,8 @@ def tidied(text: str) -> tuple[str, list[int]]:
     >>> tidied(" a  dog ")
     ('a dog', [1, 2, 4, 5, 6])
     """
+    if text == " ".join(text.split()):
+        return text, list(range(len(text)))
     kept = [
         i
         for i, letter in enumerate(text)
