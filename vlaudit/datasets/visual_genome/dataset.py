@@ -29,12 +29,13 @@ class VisualGenome:
     """One sample a region description whose graph names objects of it.
 
     In the order of region_graphs.json: the first of every image, then the others, so that a limit of some hundreds sees
-    as many images and not five; for the others the files are read once more. The files are streamed: one image is in memory at a time, besides the place of each image in the other files. A
-    refusal stands for one description that gives no sample, or for one object, relation or image that makes no sense;
-    three quarters of the published descriptions have no graph. Every sample has all objects of its image as regions, in
-    pixels of the photo, and all its relations; where files give an object different boxes, objects.json counts. The
-    `world` of each sample answers `hint` and `copy_hint` from the other descriptions of the same thing. Without photos,
-    `features` gives the regions; `image` then has the size that image_data.json or the features state, and no pixels.
+    as many images and not five; for the others the files are read once more. The files are streamed: one image is in
+    memory at a time, besides the place of each image in the other files. A refusal stands for one description that
+    gives no sample, or for one object, relation or image that makes no sense; three quarters of the published
+    descriptions have no graph. Every sample has all objects of its image as regions, in pixels of the photo, and all
+    its relations; where files give an object different boxes, objects.json counts. The `world` of each sample answers
+    `hint` and `copy_hint` from the other descriptions of the same thing. Without photos, `features` gives the regions;
+    `image` then has the size that image_data.json or the features state, and no pixels.
     """
 
     name = "visual-genome"
