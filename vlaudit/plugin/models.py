@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import gc
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from vlaudit.errors import CheckpointError
-from vlaudit.models.base import ModelAdapter
+from vlaudit.errors import CheckpointError, UsageError
+from vlaudit.models.base import ForwardRequest, ModelAdapter
 from vlaudit.models.loading import load
 from vlaudit.models.registry import find_family
 from vlaudit.plugin.options import Asked
 from vlaudit.reporting.document import Subject
+from vlaudit.samples import Sample
 
 
 class Models(Mapping[str, ModelAdapter]):
@@ -27,13 +29,16 @@ class Models(Mapping[str, ModelAdapter]):
         self._loaded: dict[str, ModelAdapter] = {}
         self._subjects: dict[str, Subject] = {}
 
-    def check(self) -> None:
-        """Load every model once; a `VlauditError` says what is wrong with one."""
+    def check(self, samples: Sequence[Sample], data: str) -> None:
+        """Load every model once; a `VlauditError` says what is wrong with one, or that it can read none of the samples.
+
+        `data` is what the samples are called on the command line.
+        """
         for family in self._asked:
             if ":" not in family:  # a file of one's own is run once, when its model is made
                 find_family(family)
         for family in self._asked:
-            _ = self[family]
+            _check_readable(family, self[family], samples, data)
             self.release(family)
 
     def __getitem__(self, family: str) -> ModelAdapter:
@@ -76,6 +81,21 @@ class Models(Mapping[str, ModelAdapter]):
                 f"{known.fingerprint[:12]}... and are {subject.fingerprint[:12]}...; run again"
             )
         return model
+
+
+def _check_readable(family: str, model: ModelAdapter, samples: Sequence[Sample], data: str) -> None:
+    """Raise `UsageError` where a model refuses all of the samples, whatever it is asked."""
+    reasons = Counter[str]()
+    for sample in samples:
+        reason = model.refusal(ForwardRequest(sample, frozenset()))
+        if reason is None:
+            return
+        reasons[reason] += 1
+    listed = "; ".join(f"{count} because {reason}" for reason, count in reasons.most_common(2))
+    raise UsageError(
+        f"--data {data}: --model {family} can read none of the first {len(samples)} samples ({listed}); "
+        "give data that fit the model (docs/models.md says what each reads)"
+    )
 
 
 def _subject(model: ModelAdapter, asked: Asked) -> Subject:

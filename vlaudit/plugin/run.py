@@ -30,6 +30,9 @@ RUN: pytest.StashKey[Run] = pytest.StashKey()
 LOOKS = 3
 """How often a gate looks at drawn data before it gives up: at n, 2n and 4n samples, each at a third of the error."""
 
+_TRIED = 30
+"""Samples of which a model must be able to read one, or the data are none for it."""
+
 
 class Run:
     """One session: loaded and checked when it is made, measured when the first audit of a model asks."""
@@ -54,9 +57,9 @@ class Run:
         data = _open(options)
         models = Models(options.models, keep=False if elsewhere else None)
         run = cls(options, models, data, thresholds)
+        samples = run.samples(0)  # data without a usable sample are a mistake that must show now
         if not checked:
-            models.check()
-        run.samples(0)  # data without a usable sample are a mistake that must show now
+            models.check(samples[:_TRIED], options.data)
         return run
 
     @property
