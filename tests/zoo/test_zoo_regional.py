@@ -16,10 +16,12 @@ from fixtures.zoo.regional import objectives, task
 from fixtures.zoo.regional.batches import Row, batch_of, encode_regions
 from fixtures.zoo.regional.networks import BUILDERS
 from fixtures.zoo.regional.task import RegionTask
-from fixtures.zoo.texts import PAD, SEP
+from fixtures.zoo.texts import PAD, SEP, SPECIAL
 from fixtures.zoo.training import Job, Run, train
 from fixtures.zoo.views import shard_of, show, unseen
-from vlaudit.datasets.scenes import boxes, compose, sample
+from vlaudit.datasets.scenes import boxes, compose, sample, vocabulary
+from vlaudit.datasets.scenes.view import regions_of
+from vlaudit.datasets.scenes.words import COLORS, HAIR
 from vlaudit.errors import UsageError
 from vlaudit.models.base import ForwardRequest
 from vlaudit.models.regional import encoders
@@ -146,6 +148,59 @@ def test_regions_of_a_mirrored_view_lie_where_the_mirror_shows_them_in_no_order(
         shuffled |= got != expected
         torch.testing.assert_close(regions.classes.sum(dim=1), torch.ones(len(expected)))
     assert shuffled
+
+
+def test_words_of_regions_are_what_the_view_shows(eyes):
+    """Sides are the mirror's in the mirror, colours are untold in grey, and nothing is told where a thing is covered."""
+    ids = {word: number for number, word in enumerate((*SPECIAL, *vocabulary()))}
+    encoder = load_encoder(eyes)
+    for view, regions in zip(views(6), encode_regions(views(6), encoder, np.random.default_rng(1)), strict=True):
+        expected = []
+        for region in regions_of(view.scene):
+            box = region.box.mirrored(96) if view.mirror else region.box
+            turned = {"left": "right", "right": "left"} if view.mirror else {}
+            said = (region.label, *(turned.get(word, word) for word in region.attributes))
+            expected.append((*(round(edge) for edge in box), tuple(ids[word] for word in said)))
+        got = [
+            (*(round(edge) for edge in (box * 96).tolist()), known)
+            for box, known in zip(regions.boxes, regions.words, strict=True)
+        ]
+        assert sorted(got) == sorted(expected)
+    (gray,) = encode_regions(views(1, gray=1.0), encoder, np.random.default_rng(1))
+    colors = {ids[word] for word in (*COLORS, *HAIR)}
+    assert not colors & {word for known in gray.words for word in known}
+    (covered,) = encode_regions(views(1, covered=1.0), encoder, np.random.default_rng(1))
+    assert not any(covered.words)
+
+
+def test_the_loss_of_region_words_is_lowest_where_the_head_names_them_all_alike(eyes):
+    encoder = load_encoder(eyes)
+    network = RegionTask(small("uniter"), "cpu", encoder).trainee(0).network
+    regions = encode_regions(views(1), encoder, np.random.default_rng(1))
+    rows = [Row(views(1)[0].describe(0), (), 0)]
+    network.cls = torch.nn.ModuleDict({"predictions": torch.nn.Identity()})
+    logits = torch.full((1, len(regions[0].words), len(SPECIAL) + len(vocabulary())), -30.0)
+    for place, known in enumerate(regions[0].words):
+        logits[0, place, list(known)] = 0.0
+    text = torch.zeros(1, 1, logits.shape[2])
+    named = objectives._region_word_loss(network, objectives.Streams(text, logits), rows, regions)
+    lowest = np.mean([np.log(len(known)) for known in regions[0].words])
+    assert float(named) == pytest.approx(lowest, abs=1e-4)
+    unsure = objectives._region_word_loss(network, objectives.Streams(text, torch.zeros_like(logits)), rows, regions)
+    assert float(unsure) == pytest.approx(np.log(logits.shape[2]), abs=1e-4)
+
+
+def test_words_of_a_caption_are_judged_false_where_they_are(eyes):
+    head = torch.nn.Linear(1, 1).requires_grad_(requires_grad=False)
+    head.weight.fill_(1.0)
+    head.bias.zero_()
+    rows = list(objectives._pair_rows(views(8), range(8), np.random.default_rng(2)))
+    states = torch.zeros(len(rows), 30, 1)
+    for number, row in enumerate(rows):
+        for place, (word, true) in enumerate(zip(row.text.words, row.said.words, strict=False)):
+            states[number, place + 1] = 30.0 if word != true else -30.0
+    assert float(objectives._false_word_loss(head, states, rows)) == pytest.approx(0, abs=1e-6)
+    assert float(objectives._false_word_loss(head, -states, rows)) > 20
 
 
 @pytest.mark.parametrize("family", WITH_REGIONS)
