@@ -61,6 +61,26 @@ def test_losing_objects_without_colour_is_judged(good):
     assert missed(with_named(good, "gray", "object", Count(92, 100))) == ["object words lost without colour"]
 
 
+def test_what_is_asked_of_another_family_stands_in_its_recipe(good, monkeypatch):
+    other = replace(good, family="uniter")
+    required = {"clean color": 0.97, "match object foil": 0.995, "covered colour": 0.1}
+    recipe = replace(figures.read_recipe(figures.recipe_path("uniter")), required=required)
+    monkeypatch.setattr(figures, "read_recipe", lambda path: recipe)
+    assert [asked.text for asked in requirements(other)] == list(required)
+    assert missed(other) == ["match object foil", "covered colour"]
+    assert "What was asked of these weights." in figures.tables(other)
+
+
+def test_a_model_that_matches_nothing_has_no_table_of_matching_and_nothing_unasked(good, monkeypatch):
+    recipe = replace(figures.read_recipe(figures.recipe_path("bert")), required={})
+    monkeypatch.setattr(figures, "read_recipe", lambda path: recipe)
+    blind = replace(good, family="bert", named={"clean": good.named["clean"]}, matched={})
+    text = figures.tables(blind)
+    assert "Matching:" not in text
+    assert "What was asked" not in text
+    assert "| word" in text
+
+
 def test_what_was_never_asked_keeps_no_bound(good):
     assert missed(replace(good, matched=good.matched | {"random caption": Count(0, 0)})) == [
         "match above a random caption"

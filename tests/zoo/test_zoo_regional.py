@@ -151,7 +151,7 @@ def test_regions_of_a_mirrored_view_lie_where_the_mirror_shows_them_in_no_order(
 
 
 def test_words_of_regions_are_what_the_view_shows(eyes):
-    """Sides are the mirror's in the mirror, colours are untold in grey, and nothing is told where a thing is covered."""
+    """Sides are the mirror's in the mirror, colours are untold in grey, nothing is told where a thing is covered."""
     ids = {word: number for number, word in enumerate((*SPECIAL, *vocabulary()))}
     encoder = load_encoder(eyes)
     for view, regions in zip(views(6), encode_regions(views(6), encoder, np.random.default_rng(1)), strict=True):
