@@ -272,6 +272,35 @@ def document(findings=FINDINGS, **changes):
     return RunDocument.of(findings=records, **(fields | changes))
 
 
+def document_of_several(families, **changes):
+    """The made-up document as if several models had been found to be the same, but that the last one fails a lot."""
+    one = document(**changes)
+    fields = {name: getattr(one, name) for name in set(type(one).model_fields) - {"findings", "summary", "summaries"}}
+    fields["subject"] = tuple(one.subject[0].model_copy(update={"family": family}) for family in families)
+    findings = tuple(
+        finding.model_copy(
+            update={
+                "model": family,
+                "criteria": tuple(
+                    criterion.model_copy(update={"outcome": "fail"} if family == families[-1] else {})
+                    for criterion in finding.criteria
+                ),
+            }
+        )
+        for family in families
+        for finding in one.findings
+    )
+    return RunDocument.of(findings=findings, **fields)
+
+
+def exhibits_of_several(families, findings=FINDINGS):
+    """Every exhibit drawn from the made-up table, for every model."""
+    made = units()
+    drawn = table(made)
+    of_one = {finding.id: draw(finding.exhibits, [(drawn, made)], several=True) for finding, _ in findings}
+    return {(finding_id, family): drawn for family in families for finding_id, drawn in of_one.items()}
+
+
 def exhibits(findings=FINDINGS):
     """Every exhibit drawn from the made-up table."""
     made = units()

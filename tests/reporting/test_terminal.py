@@ -75,11 +75,3 @@ def test_a_passed_criterion_is_not_explained(demo):
 @pytest.mark.parametrize("part", ["2,700 images would decide it", "holds 3 NaN", "cannot read these stimuli"])
 def test_what_did_not_pass_says_its_reason(demo, part):
     assert part in " ".join("\n".join(verdict_table(demo.document())).split())
-
-
-def test_several_models_are_told_apart(demo):
-    subject = demo.document().subject[0]
-    other = subject.model_copy(update={"family": "uniter"})
-    lines = verdict_table(document_of(demo, record("effect", 0.0, -0.1, 0.05), subject=(subject, other)))
-    assert "seeing (albef)" in lines
-    assert "FAIL seeing.effect (albef)" in lines

@@ -24,6 +24,9 @@ CASES = {
     "Reproduces the published findings: all 2 criteria passed.": ({"pass": 2}, {"expect": "published"}),
     "Does not reproduce: of 2 criteria, 1 failed, 1 passed.": ({"pass": 1, "fail": 1}, {"expect": "published"}),
     "Nothing was judged: no criterion applies to this model and these data.": ({"not applicable": 2}, {}),
+    "Nothing was judged: no criterion applies to these models and these data.": ({"not applicable": 2}, {"models": 2}),
+    "Fails: of 4 criteria on 2 models, 1 failed, 3 passed.": ({"pass": 3, "fail": 1}, {"models": 2}),
+    "Holds: all 4 criteria on 2 models passed.": ({"pass": 4}, {"models": 2}),
 }
 
 

@@ -37,7 +37,7 @@ _STANDINS = {
 _UNWANTED = (
     r"<style.*?</style>",  # it would reach beyond the drawing
     r"<metadata>.*?</metadata>",
-    r' id="[a-zA-Z0-9]+_\d+"',  # numbered names, the same in every drawing; none of them is referred to
+    r' id="[a-zA-Z0-9.]+_\d+"',  # numbered names, the same in every drawing; none of them is referred to
     r"font-family: [^;]*; ",  # the page's own font
 )
 
