@@ -25,20 +25,20 @@ class Family:
     needs_weights: bool = True
 
 
-# One line a family: "module:function", imported when it is asked for.
+# One line a family: "module:function", imported when it is asked for. `--model all` runs them in this order.
 FAMILIES: dict[str, Family] = {
     "albef": Family("vlaudit.models.albef.loading:load"),
-    "bert": Family("vlaudit.models.hf.loading:load_bert"),
-    "lxmert": Family("vlaudit.models.lxmert.loading:load"),
     "uniter": Family("vlaudit.models.uniter.loading:load"),
+    "lxmert": Family("vlaudit.models.lxmert.loading:load"),
+    "vilbert": Family("vlaudit.models.volta.loading:load_vilbert"),
+    "vl-bert": Family("vlaudit.models.volta.loading:load_vl_bert"),
+    "visualbert": Family("vlaudit.models.volta.loading:load_visualbert"),
+    "bert": Family("vlaudit.models.hf.loading:load_bert"),
     "ctrl_lxmert": Family("vlaudit.models.volta.loading:load_lxmert"),
     "ctrl_uniter": Family("vlaudit.models.volta.loading:load_uniter"),
     "ctrl_vilbert": Family("vlaudit.models.volta.loading:load_vilbert"),
     "ctrl_visualbert": Family("vlaudit.models.volta.loading:load_visualbert"),
     "ctrl_vl-bert": Family("vlaudit.models.volta.loading:load_vl_bert"),
-    "vilbert": Family("vlaudit.models.volta.loading:load_vilbert"),
-    "visualbert": Family("vlaudit.models.volta.loading:load_visualbert"),
-    "vl-bert": Family("vlaudit.models.volta.loading:load_vl_bert"),
     "toy-grounded": Family("vlaudit.models.toy:load_grounded", needs_weights=False),
     "toy-blind": Family("vlaudit.models.toy:load_blind", needs_weights=False),
 }
