@@ -128,7 +128,9 @@ def test_regions_without_features_are_encoded_from_their_pixels(adapter_of):
     """The same features, given or encoded, give the same answer; and pixels inside the box are what counts."""
     adapter = adapter_of("uniter", encoder())
     sample = specimens(adapter)[0]
-    bare = replace(sample, regions=tuple(replace(region, features=None) for region in sample.regions))
+    on_grid = (Box(0, 0, 18, 32), Box(18, 0, 36, 16), Box(36, 0, 48, 12))
+    regions = (replace(r, features=None, box=box) for r, box in zip(sample.regions, on_grid, strict=True))
+    bare = replace(sample, regions=tuple(regions))
     boxes = [region.box for region in bare.regions]
     rows = adapter.encoder.encode(bare.image, boxes).features
     given = replace(bare, regions=tuple(replace(r, features=f) for r, f in zip(bare.regions, rows, strict=True)))
@@ -137,6 +139,23 @@ def test_regions_without_features_are_encoded_from_their_pixels(adapter_of):
     assert match[0] == match[1] == match[2]
     dark = replace(bare, image=bare.image.edited("dark", np.zeros_like))
     assert adapter.forward([request(dark)])[0][Match()] != match[0]
+
+
+def test_encoded_regions_are_told_where_they_are_not_what_shape_they_have(adapter_of):
+    """Two boxes that round to one place are one to the model; features from a file keep their exact boxes."""
+    adapter = adapter_of("uniter", encoder())
+    sample = specimens(adapter)[0]
+    flat = replace(sample, image=sample.image.edited("flat", np.zeros_like))
+
+    def match(box, features):
+        first = replace(flat.regions[0], box=box, features=features)
+        rest = (replace(region, features=None) for region in flat.regions[1:])
+        return adapter.forward([request(replace(flat, regions=(first, *rest)))])[0][Match()]
+
+    near, nearer, far = Box(0, 0, 16, 30), Box(0, 0, 17, 31), Box(0, 0, 30, 30)
+    assert match(near, None) == match(nearer, None) != match(far, None)
+    given = flat.regions[0].features
+    assert match(near, given) != match(nearer, given)
 
 
 def request(sample, reading=Match()):  # noqa: B008 (frozen)

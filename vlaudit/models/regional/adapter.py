@@ -88,10 +88,11 @@ class RegionAdapter(Loaded):
         mask = pad_sequence([torch.ones_like(row) for row in ids], batch_first=True)
         if self.network.layout.region_width is None:
             return Inputs(padded, mask)
-        rows = list(zip(features_of(samples, self.encoder), map(boxes_of, samples), strict=True))
+        boxes = [boxes_of(sample, self.encoder) for sample in samples]
+        rows = list(zip(features_of(samples, self.encoder), boxes, strict=True))
         if self.network.layout.global_region:
-            rows = [with_global(features, boxes.to(features)) for features, boxes in rows]
-        present = pad_sequence([torch.ones(len(boxes), dtype=torch.long) for _, boxes in rows], batch_first=True)
+            rows = [with_global(features, places.to(features)) for features, places in rows]
+        present = pad_sequence([torch.ones(len(places), dtype=torch.long) for _, places in rows], batch_first=True)
         return Inputs(
             padded, mask, self._stacked([f for f, _ in rows]), self._stacked([b for _, b in rows]), present.to(mask)
         )

@@ -69,13 +69,20 @@ def _joined(sample: Sample, encoded: Float[np.ndarray, "encoded width"] | None) 
     return torch.from_numpy(np.stack(rows).astype(np.float32))
 
 
-def boxes_of(sample: Sample) -> Float[Tensor, "regions 4"]:
-    """Return left, top, right, bottom of every region as shares of the image's width and height, 0 to 1."""
+def boxes_of(sample: Sample, encoder: RegionEncoder | None = None) -> Float[Tensor, "regions 4"]:
+    """Return left, top, right, bottom of every region as shares of the image's width and height, 0 to 1.
+
+    Boxes of regions that the encoder gives features are told as it tells them (`RegionEncoder.located`).
+    """
     image = sample.image
     if image is None:
         raise RequestError(f"sample {sample.id}: it has no image to place boxes in")
-    pixels = torch.tensor([region.box for region in sample.regions], dtype=torch.float32).reshape(-1, 4)
-    return pixels / torch.tensor([image.width, image.height, image.width, image.height], dtype=torch.float32)
+    sides = np.array([image.width, image.height, image.width, image.height], np.float32)
+    shares = np.array([region.box for region in sample.regions], np.float32).reshape(-1, 4) / sides
+    if encoder is not None:
+        bare = [region.features is None for region in sample.regions]
+        shares[bare] = encoder.located(shares[bare])
+    return torch.from_numpy(shares)
 
 
 def with_global(

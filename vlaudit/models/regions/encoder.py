@@ -21,6 +21,9 @@ MEMORY = 32_768
 AT_ONCE = 128
 """Crops in one pass of the network: what it holds then fits a cache, and twice as many are no faster."""
 
+GRID = 8
+"""Steps across an image by which boxes are told."""
+
 _Key = tuple[str, Box]
 
 
@@ -80,6 +83,15 @@ class RegionEncoder:
     def fingerprint(self) -> str:
         """The SHA-256 of the weights file."""
         return self._fingerprint()
+
+    def located(self, boxes: Float[np.ndarray, "regions 4"]) -> Float[np.ndarray, "regions 4"]:
+        """Round boxes, as shares of the image's sides, to a grid of 8 by 8: a box may shrink to a line.
+
+        Drawn things of one kind have one shape, by which a classifier names covered ones as well as visible ones
+        (animals and vehicles always, things in hands in 96 of 100 cases): nothing would be hidden by covering it. On
+        this grid sides and what stands beside what are still told. Real things vary in shape, and detectors in boxes.
+        """
+        return np.round(boxes * GRID) / np.float32(GRID)
 
     def encode(self, image: Image, boxes: Sequence[Box]) -> EncodedRegions:
         """Encode the boxes of one image, whatever its size. Raises `DataError` for a box outside it."""
