@@ -28,12 +28,15 @@ FAMILIES = {
     "ctrl_vl-bert": parity.volta.outputs,
 }
 
-TOLERANCES = {
-    # Seven times what float32 differs from float64 by in the official code; far below any mistake (README).
-    "cpu": 2e-5,
-    # A GPU sums in another order and has its own exp and erf; still below the mistakes named there.
-    "cuda": 1e-4,
-}
+# ALBEF on the CPU: seven times what float32 differs from float64 by in its official code (README of its goldens).
+# Region models: as REGION_MODELS.md suggests. A GPU sums in another order and has its own exp and erf. All of it lies
+# below the mistakes that are named there.
+ALBEF_ON_CPU, ELSEWHERE = 2e-5, 1e-4
+
+
+def tolerance(family, device):
+    """Return by how much an output may differ from the official one."""
+    return ALBEF_ON_CPU if (family, device) == ("albef", "cpu") else ELSEWHERE
 
 
 def pytest_generate_tests(metafunc):
@@ -67,7 +70,7 @@ def computed(case, device):
 def test_official_output_is_reproduced(case: Case, tensor, device, record_property):
     """The tensor has the official shape and type, and lies within the tolerance everywhere."""
     row = {"family": case.family, "case": str(case.folder), "device": device, "difference": None}
-    row["tolerance"] = TOLERANCES[device]
+    row["tolerance"] = tolerance(case.family, device)
     record_property("parity", row)  # by reference: the difference is added below, when it is known
     assert case.family in FAMILIES, f"no computation for family {case.family!r}, only for {sorted(FAMILIES)}"
     assert case.names, f"{case.folder} has no readable outputs.safetensors with tensors in it"
@@ -77,7 +80,7 @@ def test_official_output_is_reproduced(case: Case, tensor, device, record_proper
     assert (ours[tensor].shape, ours[tensor].dtype) == (expected.shape, expected.dtype)
     difference = (ours[tensor].double() - expected.double()).abs().max().item()
     row["difference"] = difference
-    assert difference <= TOLERANCES[device]  # NaN is not
+    assert difference <= row["tolerance"]  # NaN is not
 
 
 def test_there_are_cases(request):
