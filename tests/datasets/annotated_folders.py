@@ -44,16 +44,26 @@ def entities(folder, stem, lines, objects, size=(40, 30), *, with_photo=True):
         photo(folder / "images" / f"{stem}.jpg", size)
 
 
-def features(path, found):
-    """Write a TSV of region features: image id to (size, boxes); the vector of box i holds i + 1 everywhere."""
+def features(path, found, labels=None):
+    """Write a TSV of region features: image id to (size, boxes); the vector of box i holds i + 1 everywhere.
+
+    It has 6 fields; with `labels`, the classes of the boxes by image id, it has 10.
+    """
     lines = []
     for image_id, ((width, height), boxes) in found.items():
         corners = np.asarray(boxes, np.float32).reshape(-1, 4)
         vectors = np.repeat(np.arange(1, len(corners) + 1, dtype=np.float32)[:, None], 5, axis=1)
-        arrays = (base64.b64encode(np.ascontiguousarray(array)).decode() for array in (corners, vectors))
-        lines.append("\t".join([str(image_id), str(width), str(height), str(len(corners)), *arrays]) + "\r\n")
+        sides = (width, height)
+        if labels:
+            kinds = [np.asarray(labels[image_id], np.int64), np.ones(len(corners), np.float32)]
+            sides = (height, width, *map(_base64, [*kinds, *kinds]))
+        lines.append("\t".join(map(str, [image_id, *sides, len(corners), _base64(corners), _base64(vectors)])) + "\r\n")
     path.write_text("".join(lines), encoding="utf-8", newline="")
     return path
+
+
+def _base64(array):
+    return base64.b64encode(np.ascontiguousarray(array)).decode()
 
 
 def thing(number, name, box, **more):

@@ -1,4 +1,4 @@
-"""Region features from a file, put to the samples of a data set whose people drew boxes: the option `features=FILE`."""
+"""Region features from a file, put to samples whose boxes people drew: the options `features=FILE`, `names=FILE`."""
 
 from __future__ import annotations
 
@@ -8,29 +8,38 @@ from pathlib import Path
 
 from vlaudit.datasets.base import Refusal
 from vlaudit.datasets.features import FeatureFile, open_features, require_shared
-from vlaudit.datasets.features.matching import Matching, stand_ins, with_features
-from vlaudit.errors import DataError, RefusedSample
+from vlaudit.datasets.features.matching import Matching, misfit, read_names, stand_ins, with_features
+from vlaudit.errors import DataError, RefusedSample, UsageError
 from vlaudit.samples import Image, Sample
 
 
 class Attached:
     """A feature file beside a data set, and what is counted while its boxes stand in for annotated ones."""
 
-    def __init__(self, file: FeatureFile) -> None:
+    def __init__(self, file: FeatureFile, names: Sequence[str] = ()) -> None:
         self.file = file
+        self.names = names
         self.tally = Matching()
 
     @classmethod
-    def open(cls, folder: Path, name: str, image_ids: Sequence[str] = ()) -> Attached:
-        """Open the file that `features=NAME` names, relative to the data's folder.
+    def open(cls, folder: Path, features: str, names: str, image_ids: Sequence[str] = ()) -> Attached | None:
+        """Open the files that `features=FILE,names=FILE` name, relative to the data's folder; None where neither is.
 
-        `DataError` where there is none, or where it holds none of these images.
+        `names` are those of the detector's classes (`read_names`). `DataError` where a file is not there, where the
+        features are of none of these images, or where the names do not fit them; `UsageError` for names alone.
         """
-        if not (folder / name).exists():
-            raise DataError(f"features={name} names no file; there is no {folder / name}")
-        file = open_features(folder / name)
+        if names and not features:
+            raise UsageError(f"names={names} names the classes of a detector; give what it saw with ,features=FILE")
+        if not features:
+            return None
+        if not (folder / features).exists():
+            raise DataError(f"features={features} names no file; there is no {folder / features}")
+        file = open_features(folder / features)
         require_shared(file, image_ids)
-        return cls(file)
+        called = read_names(folder / names) if names else ()
+        if called and (wrong := misfit(next(iter(file)), called)):
+            raise DataError(f"names={names} does not fit features={features}: {wrong}; give the detector's own list")
+        return cls(file, called)
 
     def size(self, image_id: str) -> tuple[int, int] | None:
         """Return the width and height in pixels that the file states for an image; None where it states none."""
@@ -47,11 +56,11 @@ class Attached:
         """
         try:
             found = self.file.get(image_id).fitted(image.width, image.height)
+            matched = [with_features(sample, found, names=self.names, tally=self.tally) for sample in samples]
         except RefusedSample as refusal:
             return [], [Refusal(self.file.path.name, f"sample {one.id}", refusal.reason) for one in samples]
         if not samples:
             return [], []
-        matched = [with_features(sample, found, tally=self.tally) for sample in samples]
         regions = matched[0].regions  # one tuple for all, so that each vector is digested once
         kept = [
             replace(one, regions=regions, phrases=tuple(phrase for phrase in one.phrases if phrase.region_ids))

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vlaudit.datasets.features.base import RegionFeatures
-from vlaudit.datasets.features.matching import Matching, overlaps, read_names, stand_ins, with_features
+from vlaudit.datasets.features.matching import Matching, misfit, overlaps, read_names, stand_ins, with_features
 from vlaudit.errors import DataError, RefusedSample
 from vlaudit.samples import Box, Image, Phrase, Region, Relation, Sample, Slot
 
@@ -35,7 +35,7 @@ def found(*boxes, width=100, height=100, labels=None):
     )
 
 
-DETECTED = found((0, 0, 20, 20), (50, 50, 90, 90), (0, 0, 100, 100), labels=[1, 0, 7])
+DETECTED = found((0, 0, 20, 20), (50, 50, 90, 90), (0, 0, 100, 100), labels=[1, 0, 2])
 SAMPLE = Sample(
     "s",
     "i",
@@ -97,9 +97,9 @@ def test_an_image_without_annotated_boxes_matches_nothing():
 
 def test_a_sample_is_given_the_detectors_regions_and_its_links_follow():
     tally = Matching()
-    sample = with_features(SAMPLE, DETECTED, names=("bed", "dog"), tally=tally)
+    sample = with_features(SAMPLE, DETECTED, names=("bed", "dog", "cat"), tally=tally)
     assert [region.id for region in sample.regions] == ["r0", "r1", "r2"]
-    assert [region.label for region in sample.regions] == ["dog", "bed", ""]
+    assert [region.label for region in sample.regions] == ["dog", "bed", "cat"]
     assert sample.regions[1].box == Box(50, 50, 90, 90)
     assert sample.regions[1].features.tolist() == [3, 4, 5]
     assert sample.regions[1].classes.tolist() == [0.25] * 4
@@ -118,7 +118,7 @@ def test_a_sample_is_given_the_detectors_regions_and_its_links_follow():
 def test_without_the_detectors_names_a_region_is_named_like_the_box_it_stands_in_for():
     assert [region.label for region in with_features(SAMPLE, DETECTED).regions] == ["dog", "bed", ""]
     unlabelled = replace(DETECTED, labels=None, classes=None, confidence=None)
-    sample = with_features(SAMPLE, unlabelled, names=("bed", "dog"))
+    sample = with_features(SAMPLE, unlabelled)
     assert [region.label for region in sample.regions] == ["dog", "bed", ""]
     assert sample.regions[0].classes is None
     assert sample.regions[0].confidence is None
@@ -169,6 +169,28 @@ def test_names_are_the_first_synonym_of_each_line_without_the_background(tmp_pat
     assert read_names(path) == ("yolk", "stop sign")
     with pytest.raises(DataError, match="a class name on each line"):
         read_names(tmp_path / "none.txt")
+
+
+@pytest.mark.parametrize("held, line", [(b"", 1), (b"yolk\n\ngoggles\n", 2), (b"yolk\n,x\n", 2)])
+def test_a_line_without_a_name_is_told_because_it_would_shift_all_behind_it(tmp_path, held, line):
+    path = tmp_path / "objects_vocab.txt"
+    path.write_bytes(held)
+    with pytest.raises(DataError, match=f"line {line}: a class name must stand on each line"):
+        read_names(path)
+
+
+def test_names_of_another_detector_are_refused():
+    """Their number is one less than the classes told apart, where these are known; else no class lies beyond them."""
+    labels = np.array([0, 2, 1])
+    told = replace(DETECTED, labels=np.resize(labels, len(DETECTED)), classes=None)
+    assert misfit(told, ("a", "b", "c")) == ""
+    assert misfit(told, ("a", "b")) == "there are 2 names, and a region has the class 2"
+    assert misfit(replace(told, labels=None), ("a",)) == "the features say no class of any region"
+    shares = np.full((len(DETECTED), 4), 0.25, np.float32)
+    assert misfit(replace(told, classes=shares), ("a", "b", "c")) == ""
+    assert "there are 4 names, and the detector told 3 classes" in misfit(replace(told, classes=shares), tuple("abcd"))
+    with pytest.raises(RefusedSample, match="there are 2 names"):
+        with_features(SAMPLE, told, names=("a", "b"))
 
 
 def test_both_real_vocabularies_name_the_same_classes():

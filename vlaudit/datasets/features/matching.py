@@ -23,6 +23,9 @@ from vlaudit.samples import Box, Phrase, Region, Relation, Sample, Slot
 
 _Part = TypeVar("_Part", Phrase, Slot)
 
+_LARGEST_VOCABULARY = 1 << 20
+"""Bytes; 1600 names take thirteen thousand."""
+
 LEAST = 0.5
 """The IoU from which two boxes are taken to show the same thing (Everingham et al. 2010, PASCAL VOC)."""
 
@@ -118,8 +121,10 @@ def with_features(
     names none, and a relation that lost an end is left out. A region is named by the detector (`names`, see
     `read_names`), otherwise like the annotated box that it stands in for; attributes known of that box stay known.
     Boxes count in `tally`, whose `least` decides. Raises `RefusedSample` where the image has another size than the
-    file says, or no size is known.
+    file says, no size is known, or the names are not those of its classes.
     """
+    if names and (wrong := misfit(found, names)):
+        raise RefusedSample(sample.id, wrong)
     tally = Matching() if tally is None else tally
     found = _fitted(sample, found)
     matched = stand_ins(sample.regions, found, tally.least)
@@ -138,13 +143,28 @@ def read_names(path: Path) -> tuple[str, ...]:
     """Return the usual names of a detector's classes, one a line, synonyms between commas, background left out.
 
     As data/genome/1600-400-20/objects_vocab.txt of peteanderson80/bottom-up-attention; `names[label]` is the name.
+    Raises `DataError` where it is no such text, or a line in the middle is empty: all names behind it would be wrong.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        if path.stat().st_size > _LARGEST_VOCABULARY:
+            raise DataError(f"{path}: it must be text with a class name on each line, but takes over a megabyte")
+        lines = path.read_text(encoding="utf-8-sig").rstrip().split("\n")
     except (OSError, UnicodeDecodeError) as reason:
         raise DataError(f"{path}: it must be text with a class name on each line: {reason}") from reason
-    names = tuple(line.split(",")[0].strip() for line in lines if line.strip())
-    return names[1:] if names[:1] == ("__background__",) else names
+    names = tuple(line.split(",")[0].strip() for line in lines)
+    if "" in names:
+        raise DataError(f"{path}: line {names.index('') + 1}: a class name must stand on each line, here is none")
+    return names[1:] if names[0] == "__background__" else names
+
+
+def misfit(found: RegionFeatures, names: Sequence[str]) -> str:
+    """Say why these names cannot be those of the detector's classes; "" where they can."""
+    if found.labels is None:
+        return "the features say no class of any region"
+    if found.classes is not None and found.classes.shape[1] != len(names) + 1:
+        return f"there are {len(names)} names, and the detector told {found.classes.shape[1] - 1} classes apart"
+    largest = int(found.labels.max())
+    return f"there are {len(names)} names, and a region has the class {largest}" if largest >= len(names) else ""
 
 
 def _fitted(sample: Sample, found: RegionFeatures) -> RegionFeatures:
@@ -165,7 +185,7 @@ def _regions(sample: Sample, found: RegionFeatures, ids: Mapping[str, str], name
 
 def _region(found: RegionFeatures, index: int, shown: Sequence[Region], names: Sequence[str]) -> Region:
     label = None if found.labels is None else int(found.labels[index])
-    named = names[label] if label is not None and label < len(names) else ""
+    named = names[label] if names and label is not None else ""
     attributes = dict.fromkeys(attribute for region in shown for attribute in region.attributes)
     return Region(
         id=f"r{index}",

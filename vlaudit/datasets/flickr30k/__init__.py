@@ -16,11 +16,12 @@ __all__ = ["Flickr30kEntities", "from_spec"]
 
 
 def from_spec(text: str) -> Flickr30kEntities:
-    """Return the data set that `DIR[,split=NAME][,images=DIR][,features=FILE]` names, all relative to the first DIR.
+    """Return the data set that `DIR[,split=NAME][,images=DIR][,features=FILE[,names=FILE]]` names.
 
+    All are relative to the first DIR, `names` are those of the detector's classes.
     Raises `UsageError` for options that do not exist, `DataError` where the folder holds no such data set.
     """
-    folder, options = parse_options(text, ("split", "images", "features"))
+    folder, options = parse_options(text, ("split", "images", "features", "names"))
     if not folder:
         raise UsageError(
             "--data flickr30k-entities:DIR needs the folder that holds Sentences and Annotations, got none"

@@ -50,7 +50,7 @@ class Flickr30kEntities:
 
     name = "flickr30k-entities"
 
-    def __init__(self, folder: Path, split: str = "", images: str = "", features: str = "") -> None:
+    def __init__(self, folder: Path, split: str = "", images: str = "", features: str = "", names: str = "") -> None:
         spec = f"{self.name}:{folder}"
         self.folder = folder
         self.split = split
@@ -59,7 +59,7 @@ class Flickr30kEntities:
         self._unrelated = unrelated(folder)
         wanted = {f"{stem}.jpg" for stem in self._stems}
         self._photos = find_photos(spec, folder, images, PLACES, wanted.__contains__, needed=not features)
-        self._attached = Attached.open(folder, features, self._stems) if features else None
+        self._attached = Attached.open(folder, features, names, self._stems)
         self._images: dict[str, Image | str] = {}
         self._counts: dict[str, tuple[int, int]] = {}
 

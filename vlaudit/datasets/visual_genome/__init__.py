@@ -16,11 +16,11 @@ __all__ = ["VisualGenome", "from_spec"]
 
 
 def from_spec(text: str) -> VisualGenome:
-    """Return the data set that `DIR[,images=DIR][,features=FILE]` names; both options are relative to the first DIR.
+    """Return the data set that `DIR[,images=DIR][,features=FILE[,names=FILE]]` names, relative to the first DIR.
 
     Raises `UsageError` for options that do not exist, `DataError` where the folder holds no such data set.
     """
-    folder, options = parse_options(text, ("images", "features"))
+    folder, options = parse_options(text, ("images", "features", "names"))
     if not folder:
         raise UsageError("--data visual-genome:DIR needs the folder that holds objects.json and the others, got none")
     return VisualGenome(Path(folder), **options)

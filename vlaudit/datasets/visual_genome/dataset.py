@@ -40,13 +40,13 @@ class VisualGenome:
 
     name = "visual-genome"
 
-    def __init__(self, folder: Path, images: str = "", features: str = "") -> None:
+    def __init__(self, folder: Path, images: str = "", features: str = "", names: str = "") -> None:
         spec = f"{self.name}:{folder}"
         _check_files(spec, folder)
         self.folder = folder
         self.refusals: list[Refusal] = []
         self._photos = find_photos(spec, folder, images, PLACES, _is_photo, needed=not features)
-        self._attached = Attached.open(folder, features) if features else None
+        self._attached = Attached.open(folder, features, names)
         self._objects = ImageList(folder / OBJECTS)
         self._relationships = _optional(folder / RELATIONSHIPS)
         self._sizes = _optional(folder / _SIZES)
