@@ -249,6 +249,20 @@ def test_what_stands_twice_counts_once(folder):
     ]
 
 
+@pytest.mark.parametrize("name, key", [("objects.json", "objects"), ("relationships.json", "relationships")])
+def test_records_of_no_image_are_refused_as_they_are_passed(folder, name, key):
+    """Published lists hold such records; each is refused once, however often the data are read."""
+    listed = json.loads((folder / name).read_text(encoding="utf-8"))
+    (folder / name).write_text(json.dumps([{key: []}, listed[0], *listed]), encoding="utf-8")
+    samples, dataset = read(folder)
+    again = list(dataset)
+    assert samples == again == read(folder)[0]
+    assert [str(one) for one in dataset.refusals if one.where.startswith("record")] == [
+        f"{name}: record 1: it has no 'image_id'",
+        f"{name}: record 3: image {listed[0]['image_id']} is there twice; the first record is kept",
+    ]
+
+
 def test_photos_come_in_two_folders(folder):
     """A missing one costs its descriptions; the one refusal says how many."""
     (folder / "VG_100K" / "1.jpg").unlink()
@@ -287,7 +301,11 @@ def test_an_image_that_the_feature_file_lacks_is_refused(folder):
     assert {sample.image_id for sample in dataset} == {"1"}
     assert dataset.refusals[-1].reason == "obj.tsv has no region features of it"
     (folder / "VG_100K" / "2.jpg").unlink()
-    assert {sample.image_id for sample in VisualGenome(folder, features="obj.tsv")} == {"1"}
+    dataset = VisualGenome(folder, features="obj.tsv")
+    assert {sample.image_id for sample in dataset} == {"1"}
+    assert dataset.refusals[-1].reason == (
+        "there is no such file, and neither image_data.json nor the features say its size"
+    )
 
 
 def test_a_wrong_folder_is_told_what_was_looked_for(folder, tmp_path):

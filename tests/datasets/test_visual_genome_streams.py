@@ -85,7 +85,7 @@ def test_images_are_found_in_any_order_and_again(tmp_path):
         {"image_id": 3, "n": 3},
         {"image_id": 5},
     ]
-    images = ImageList(write(tmp_path, json.dumps(listed, ensure_ascii=False)))
+    images = ImageList(write(tmp_path, json.dumps(listed, ensure_ascii=False)), [])
     assert images.get("4") == listed[1]
     assert images.get("3") == listed[0]
     assert images.get("9") is None
@@ -98,7 +98,7 @@ def test_memory_is_that_of_an_image_and_not_of_the_file(tmp_path, monkeypatch):
     monkeypatch.setattr(streams, "_CHUNK", 1 << 14)
     image = {"image_id": 0, "objects": [{"name": "tree", "x": i} for i in range(50)]}
     path = write(tmp_path, json.dumps([{**image, "image_id": i} for i in range(1500)]))
-    images = ImageList(path)
+    images = ImageList(path, [])
     tracemalloc.start()
     try:
         assert sum(images.get(str(i))["image_id"] for i in range(1500)) == sum(range(1500))

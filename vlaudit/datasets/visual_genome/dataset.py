@@ -14,7 +14,7 @@ from vlaudit.datasets.images import UnreadableImage, open_image
 from vlaudit.datasets.photos import absent_image, find_photos
 from vlaudit.datasets.visual_genome.descriptions import Description, OtherDescriptions, phrases_of
 from vlaudit.datasets.visual_genome.objects import GRAPHS, OBJECTS, RELATIONSHIPS, Objects, id_of, relations_of
-from vlaudit.datasets.visual_genome.streams import Element, ImageList, elements, identity_of
+from vlaudit.datasets.visual_genome.streams import Element, ImageList, elements, identity_of, misplaced
 from vlaudit.errors import DataError
 from vlaudit.samples import Image, Relation, Sample, words_of
 
@@ -47,11 +47,14 @@ class VisualGenome:
         self.refusals: list[Refusal] = []
         self._photos = find_photos(spec, folder, images, PLACES, _is_photo, needed=not features)
         self._attached = Attached.open(folder, features, names)
-        self._objects = ImageList(folder / OBJECTS)
-        self._relationships = _optional(folder / RELATIONSHIPS)
-        self._sizes = _optional(folder / _SIZES)
+        self._objects = ImageList(folder / OBJECTS, self.refusals)
+        self._relationships = self._optional(RELATIONSHIPS)
+        self._sizes = self._optional(_SIZES)
         self._images: dict[str, Image | str] = {}
         self._counts: dict[int, tuple[int, int, int]] = {}
+
+    def _optional(self, name: str) -> ImageList | None:
+        return ImageList(self.folder / name, self.refusals) if (self.folder / name).is_file() else None
 
     def __iter__(self) -> Iterator[Sample]:
         """Give the samples; what was refused before is not refused again."""
@@ -79,12 +82,10 @@ class VisualGenome:
         """Return the samples of one record of region_graphs.json, what it refuses, and how much it holds."""
         none = (0, 0, 0)
         image_id, wrong = identity_of(element.value), ""
-        if image_id is None:
-            wrong = "it has no 'image_id'"
+        if image_id is None or image_id in seen:
+            wrong = misplaced(image_id)
         elif not isinstance(element.value.get("regions"), list):
             wrong = "it has no list of 'regions'"
-        elif image_id in seen:
-            wrong = f"image {image_id} is there twice; the first record is kept"
         if image_id is None or wrong:
             return [], [Refusal(GRAPHS, f"record {element.number + 1}", wrong)], none
         seen.add(image_id)
@@ -126,11 +127,15 @@ class VisualGenome:
                 self._images[image_id] = open_image(self._photos.find(f"{image_id}.jpg"), f"vg-{image_id}")
             except UnreadableImage as reason:
                 size = self._size(image_id)
-                self._images[image_id] = absent_image(f"vg-{image_id}", *size) if size else str(reason)
+                self._images[image_id] = absent_image(f"vg-{image_id}", *size) if size else self._unsized(str(reason))
         image = self._images[image_id]
         if isinstance(image, str):
             raise UnreadableImage(image)
         return image
+
+    def _unsized(self, reason: str) -> str:
+        """Say why an image cannot be read: with features it would do to know how large it is."""
+        return f"{reason}, and neither {_SIZES} nor the features say its size" if self._attached else reason
 
     def _size(self, image_id: str) -> tuple[int, int] | None:
         if self._attached is None:
@@ -208,10 +213,6 @@ def _unlinked(sample: Sample) -> Refusal:
 def _members(record: Any, key: str) -> list[Any]:
     listed = record.get(key) if isinstance(record, Mapping) else None
     return listed if isinstance(listed, list) else []
-
-
-def _optional(path: Path) -> ImageList | None:
-    return ImageList(path) if path.is_file() else None
 
 
 def _is_photo(name: str) -> bool:

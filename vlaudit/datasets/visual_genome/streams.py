@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
+from vlaudit.datasets.base import Refusal
 from vlaudit.errors import DataError
 
 LARGEST = 1 << 27
@@ -118,11 +119,13 @@ class ImageList:
     """A JSON list with an object an image, asked for by image id in any order.
 
     The file is read from the front as far as the ids that were asked for need it, and where each image stands is
-    remembered, so that lists in the same order are each read once and none is held in memory.
+    remembered, so that lists in the same order are each read once and none is held in memory. Records without an image,
+    or of one that was there before, go to `refusals` as they are passed.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, refusals: list[Refusal]) -> None:
         self.path = path
+        self.refusals = refusals
         self._stream = elements(path)
         self._places: dict[str, tuple[int, int]] = {}
 
@@ -132,16 +135,26 @@ class ImageList:
             return self._again(*self._places[image_id])
         for element in self._stream:
             identity = identity_of(element.value)
-            if identity is not None and identity not in self._places:
-                self._places[identity] = (element.start, element.length)
-                if identity == image_id:
-                    return element.value
+            if identity is None or identity in self._places:
+                self._refuse(element.number, identity)
+                continue
+            self._places[identity] = (element.start, element.length)
+            if identity == image_id:
+                return element.value
         return None
+
+    def _refuse(self, number: int, identity: str | None) -> None:
+        self.refusals.append(Refusal(self.path.name, f"record {number + 1}", misplaced(identity)))
 
     def _again(self, start: int, length: int) -> Any:
         with self.path.open("rb") as file:
             file.seek(start)
             return json.loads(file.read(length))
+
+
+def misplaced(identity: str | None) -> str:
+    """Say why a record with this image id is no further image of a list."""
+    return "it has no 'image_id'" if identity is None else f"image {identity} is there twice; the first record is kept"
 
 
 def identity_of(value: Any) -> str | None:
