@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 
 from vlaudit.datasets.features import open_features
-from vlaudit.datasets.features.unpickle import Unsafe, unpickled
+from vlaudit.datasets.features.records import BadRecord, whole
+from vlaudit.datasets.features.unpickle import Unsafe, plain_array, plain_dtype, shown, unpickled
+from vlaudit.errors import DataError
 
 PLAIN = st.recursive(
     st.none()
@@ -155,6 +157,22 @@ def test_parts_that_name_each_other_cost_no_more_than_their_number():
     for _ in range(40):
         assert held[0] is held[1]
         held = held[0]
+
+
+def test_a_message_about_such_parts_does_not_write_them_out(tmp_path):
+    """Wherever a message shows what came: as a list of keys, a shape, a type, or a number of a record."""
+    value = ["x"]
+    for _ in range(60):
+        value = [value, value]
+    assert len(shown(value)) <= 60
+    with pytest.raises(DataError, match="must be a list of image ids, got "):
+        open_features(write_lmdb(tmp_path / "volta", {"keys": pickle.dumps(value)}))
+    with pytest.raises(BadRecord, match="img_w must be a whole number, got "):
+        whole({"img_w": unpickled(pickle.dumps(value))}, "img_w")
+    with pytest.raises(Unsafe, match="whose shape is "):
+        plain_array(b"", np.dtype("f4"), value)
+    with pytest.raises(Unsafe, match="an array of type "):
+        plain_dtype(value)
 
 
 def test_a_list_that_holds_itself_is_refused():

@@ -25,7 +25,7 @@ import numpy as np
 from vlaudit.datasets.features import hdf5
 from vlaudit.datasets.features.packed import ARRAYS, unpacked
 from vlaudit.datasets.features.records import BadRecord, Entry, Fields, Records, needed
-from vlaudit.datasets.features.unpickle import Unsafe, unpickled
+from vlaudit.datasets.features.unpickle import Unsafe, shown, unpickled
 from vlaudit.errors import DataError
 
 CONFIDENT, FEWEST, MOST = 0.2, 10, 100
@@ -80,7 +80,7 @@ def _volta_names(path: Path, pickled: bytes) -> list[str]:
     except Unsafe as reason:
         raise DataError(f"{path}: its record `keys` is refused: {reason}") from reason
     if not isinstance(names, list) or not all(isinstance(name, bytes | str) for name in names):
-        raise DataError(f"{path}: its record `keys` must be a list of image ids, got {str(names)[:60]}")
+        raise DataError(f"{path}: its record `keys` must be a list of image ids, got {shown(names)}")
     return [name.decode("utf-8", "replace") if isinstance(name, bytes) else name for name in names]
 
 
@@ -90,7 +90,7 @@ def _uniter_names(path: Path, listed: bytes) -> list[str]:
     except (ValueError, RecursionError) as reason:
         raise DataError(f"{path}: its record `__keys__` must be JSON (UNITER), but it is not: {reason}") from reason
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise DataError(f"{path}: its record `__keys__` must be a list of names, got {str(names)[:60]}")
+        raise DataError(f"{path}: its record `__keys__` must be a list of names, got {shown(names)}")
     return names
 
 

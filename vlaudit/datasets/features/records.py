@@ -18,6 +18,7 @@ from jaxtyping import Bool, Float32, Int64, Shaped
 
 from vlaudit.datasets.base import Refusal
 from vlaudit.datasets.features.base import RegionFeatures, same_image
+from vlaudit.datasets.features.unpickle import shown
 from vlaudit.errors import DataError, RefusedSample, UsageError
 
 Fields = Mapping[str, Any]
@@ -73,8 +74,7 @@ def whole(fields: Fields, name: str) -> int:
     try:
         number = int(value.item() if isinstance(value, np.ndarray) else value)
     except (TypeError, ValueError, OverflowError):
-        shown = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-        raise BadRecord(f"{name} must be a whole number, got {shown[:40]}") from None
+        raise BadRecord(f"{name} must be a whole number, got {shown(value)}") from None
     if not 1 <= number <= 1_000_000:
         raise BadRecord(f"{name} must be 1 to 1000000, got {number}")
     return number

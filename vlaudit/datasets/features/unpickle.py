@@ -14,6 +14,7 @@ import math
 import pickle
 import pickletools
 import re
+import reprlib
 from collections.abc import Callable
 from typing import Any
 
@@ -28,11 +29,21 @@ class Unsafe(Exception):  # noqa: N818 - becomes a refusal, nobody sees it as an
     """A pickle that holds more than plain data, or is broken; the text says what."""
 
 
+def shown(value: object) -> str:
+    """Return the beginning of a value for a message; deep parts are left out, which may name each other without end.
+
+    >>> shown(b"ten"), shown({"a": [1]})
+    ('ten', "{'a': [1]}")
+    """
+    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+    return (text if isinstance(text, str) else reprlib.repr(text))[:60]
+
+
 def plain_dtype(code: object) -> np.dtype[Any]:
     """Return the number type that a code like `<f4` names; `Unsafe` for objects, records, text and all else."""
     text = code.decode("ascii", "replace") if isinstance(code, bytes) else code
     if not isinstance(text, str) or not _PLAIN.fullmatch(text) or text.endswith("f1"):
-        raise Unsafe(f"it holds an array of type {str(text)[:40]!r}; only numbers are read")
+        raise Unsafe(f"it holds an array of type {shown(text)!r}; only numbers are read")
     return np.dtype(text)
 
 
@@ -40,7 +51,7 @@ def plain_array(data: object, dtype: np.dtype[Any], shape: object, order: str = 
     """Return an array of these bytes; `Unsafe` where the bytes do not fill the shape exactly."""
     sides = tuple(shape) if isinstance(shape, list | tuple) else (shape,)
     if not all(isinstance(side, int) and side >= 0 for side in sides):
-        raise Unsafe(f"it holds an array whose shape is {str(shape)[:40]}")
+        raise Unsafe(f"it holds an array whose shape is {shown(shape)}")
     if not isinstance(data, bytes | bytearray) or len(data) != math.prod(sides) * dtype.itemsize:
         raise Unsafe(f"it holds an array whose bytes do not fill its shape {sides}")
     return np.frombuffer(data, dtype).reshape(sides, order="F" if order == "F" else "C")
