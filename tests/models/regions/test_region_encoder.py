@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from vlaudit.datasets.scenes.dataset import Scenes
 from vlaudit.errors import CheckpointError, DataError
 from vlaudit.models.bundled import bundled_checkpoint
+from vlaudit.models.precision import exact_float32
 from vlaudit.models.regions import RegionEncoder, load_encoder
 from vlaudit.models.regions.network import RegionConfig, RegionNet
 from vlaudit.perturbations import Blank, Cover, Grayscale, Mirror, apply
@@ -161,6 +162,16 @@ def test_a_box_that_holds_no_pixel_is_refused(box):
 def test_a_box_is_cut_where_it_leaves_its_image():
     encoder = fresh()
     assert the_same(encoder.encode(picture(0), [Box(-5, -5, 20, 99)]), encoder.encode(picture(0), [Box(0, 0, 20, 30)]))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no CUDA device here")
+def test_on_a_gpu_it_says_what_it_says_on_the_cpu():
+    """Crops are cut on the CPU for both: torch resizes 8-bit images there alone."""
+    torch.manual_seed(0)
+    there = RegionEncoder(RegionNet(CONFIG).to("cuda"), lambda: "drawn", 0)
+    boxes = [Box(2, 2, 12, 12), Box(0, 0, 40, 30)]
+    with exact_float32():
+        alike(there.encode(picture(0), boxes), fresh().encode(picture(0), boxes))
 
 
 # What the bundled weights have learned.

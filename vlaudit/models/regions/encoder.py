@@ -113,9 +113,8 @@ class RegionEncoder:
         wanted: dict[str, list[Box]] = {}
         for key, box in missing:
             wanted.setdefault(key, []).append(box)
-        device = self._network.feature.weight.device
         with torch.inference_mode():
-            crops = crops_of([(pictures[key], boxes) for key, boxes in wanted.items()], self.config.crop, device)
+            crops = crops_of([(pictures[key], boxes) for key, boxes in wanted.items()], self.config.crop)
             passed = torch.cat([self._pass(chunk) for chunk in torch.split(crops, AT_ONCE)]).float().cpu().numpy()
         passed_as = [(key, box) for key, boxes in wanted.items() for box in boxes]
         order = {region: row for row, region in enumerate(passed_as)}
@@ -123,7 +122,7 @@ class RegionEncoder:
         return [passed[order[key]].copy() for key in missing]
 
     def _pass(self, crops: Tensor) -> Float[Tensor, "crops numbers"]:
-        scored = self._network(crops)
+        scored = self._network(crops.to(self._network.feature.weight.device))
         return torch.cat(
             [scored.features, scored.labels.log_softmax(dim=1), scored.attributes.log_softmax(dim=1)], dim=1
         )
