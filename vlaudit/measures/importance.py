@@ -36,7 +36,8 @@ class ClsImportance:
 
     def reduce(self, batch: Sequence[Reduction]) -> Sequence[Numbers]:
         """Return what [CLS] looks at in each trace; one transfer a batch."""
-        return [_numbers(*masses) for masses in [_masses(reduction) for reduction in batch]]
+        masses = torch.stack([_masses(reduction) for reduction in batch]).cpu()
+        return [_numbers(own, _counts(reduction)) for own, reduction in zip(masses, batch, strict=True)]
 
     def row(self, unit: Unit, conditions: Mapping[str, Numbers]) -> Numbers:
         """Return the numbers of the one condition; refused where one modality has no token."""
@@ -46,20 +47,24 @@ class ClsImportance:
         return numbers
 
 
-def _masses(reduction: Reduction) -> tuple[Float[Tensor, "2 layers heads"], tuple[int, int]]:
-    """Return the mass of [CLS] on text and image, and how many tokens each has."""
+def _masses(reduction: Reduction) -> Float[Tensor, "2 layers heads"]:
+    """Return the mass of [CLS] on text and image."""
     trace = reduction.trace
-    words = list(trace.text.text)
-    on_text = trace[Attention("text", "text")][:, :, 0, words].sum(-1)
-    on_image = trace[Attention("text", "image")][:, :, 0].sum(-1)
-    return torch.stack([on_text, on_image]).float(), (len(words), len(trace.image or ()))
+    on_text = trace[Attention("text", "text")][:, :, 0, list(trace.text.text)].float().sum(-1)
+    on_image = trace[Attention("text", "image")][:, :, 0].float().sum(-1)
+    return torch.stack([on_text, on_image])
+
+
+def _counts(reduction: Reduction) -> tuple[int, int]:
+    """Return how many tokens text and image have."""
+    return len(reduction.trace.text.text), len(reduction.trace.image or ())
 
 
 def _numbers(masses: Float[Tensor, "2 layers heads"], counts: tuple[int, int]) -> Numbers:
     if not all(counts):
         return {}
-    text, image = masses.cpu()
-    layers = masses.mean(-1).cpu()
+    text, image = masses
+    layers = masses.mean(-1)
     per_token = layers / torch.tensor(counts)[:, None]
     return {
         "text_mass": text.tolist(),
