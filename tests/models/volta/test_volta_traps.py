@@ -14,6 +14,7 @@ from vlaudit.errors import RequestError
 from vlaudit.models.regional.losses import masked_word_loss, match_loss, region_class_kl
 from vlaudit.models.regional.streams import Inputs, Wanted
 from vlaudit.models.volta.config import PUBLISHED
+from vlaudit.models.volta.embeddings import box_waves
 
 BATCH = ((6, 4), (9, 7), (4, 2))
 SEEDS = st.integers(0, 2**31)
@@ -222,3 +223,12 @@ def test_losses_read_nothing_but_what_is_labelled():
     assert region_class_kl(logits, other, masked) > 0.1
     assert close(region_class_kl(logits, other, masked), region_class_kl(noisy, other, masked), 0)
     assert region_class_kl(logits, other, torch.zeros_like(masked)) == 0
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_rounds_the_waves_of_a_box_and_not_their_angles(dtype):
+    """Boxes that half precision holds exactly have the waves of float32, but for the last rounding."""
+    boxes = torch.tensor([[[0.125, 0.25, 0.75, 0.875], [0.0, 0.0, 1.0, 1.0]]])
+    exact, rounded = box_waves(boxes, 4), box_waves(boxes.to(dtype), 4)
+    assert rounded.dtype == dtype
+    assert close(rounded.float(), exact, torch.finfo(dtype).eps)

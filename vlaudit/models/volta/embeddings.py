@@ -211,9 +211,12 @@ class VLBertEmbeddings(TextEmbeddings):
 
 
 def box_waves(boxes: Float[Tensor, "batch regions 4"], waves: int) -> Float[Tensor, "batch regions {8*waves}"]:
-    """Write centre, width and height of each box, in percent, as sines and cosines of falling frequency."""
-    left, top, right, bottom = boxes.unbind(-1)
+    """Write centre, width and height of each box, in percent, as sines and cosines of falling frequency.
+
+    Computed in float32 at least: angles reach 100, where half precision has steps of 1/16 and bfloat16 of 1/2.
+    """
+    left, top, right, bottom = boxes.to(torch.promote_types(boxes.dtype, torch.float32)).unbind(-1)
     percent = torch.stack([(left + right) / 2, (top + bottom) / 2, right - left, bottom - top], dim=-1) * 100
-    lengths = 1000 ** (torch.arange(waves, dtype=boxes.dtype, device=boxes.device) / waves)
+    lengths = 1000 ** (torch.arange(waves, dtype=percent.dtype, device=boxes.device) / waves)
     angles = percent[..., None] / lengths
-    return torch.cat([angles.sin(), angles.cos()], dim=-1).flatten(-2)
+    return torch.cat([angles.sin(), angles.cos()], dim=-1).flatten(-2).to(boxes.dtype)
