@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from vlaudit.models.attention import additive_mask
+from vlaudit.models.bert_layers import draw_weights
 from vlaudit.models.regional.streams import Inputs, Layout, Streams, Wanted
 from vlaudit.models.volta.config import VoltaConfig
 from vlaudit.models.volta.embeddings import (
@@ -157,17 +158,12 @@ class VoltaNetwork(nn.Module):
         tensors = self.state_dict()
         return tensors | {second: tensors[first] for second, first in aliases(self).items()}
 
-    @torch.no_grad()
     def initialise(self) -> None:
         """Draw the weights that training starts from, by torch's generator: normal of `initializer_range`, biases 0.
 
         Norms are 1 and 0; as in the official code, which does not start from BERT's weights where none are given.
         """
-        for module in self.modules():
-            if isinstance(module, nn.Linear | nn.Embedding):
-                nn.init.normal_(module.weight, std=self.config.initializer_range)
-            if isinstance(module, nn.Linear):
-                nn.init.zeros_(module.bias)
+        draw_weights(self, self.config.initializer_range)
 
 
 def aliases(network: VoltaNetwork) -> dict[str, str]:
