@@ -107,3 +107,9 @@ def test_the_number_of_classes_is_read_off_the_tensors(folder):
     config = {key: value for key, value in CASES["ctrl_uniter"].config.items() if key != "mrc_num_classes"}
     adapter = vlaudit.load("ctrl_uniter", checkpoint=folder("ctrl_uniter", config=config), **CPU)
     assert adapter.network.layout.classes == 13
+
+
+def test_a_region_head_without_classes_is_refused_for_its_shape(folder):
+    tensors = stored("ctrl_uniter") | {"cls.imagePredictions.decoder_dict.0.weight": torch.tensor(1.0)}
+    with pytest.raises(CheckpointError, match=r"wrong shapes.*cls\.imagePredictions\.decoder_dict\.0\.weight"):
+        vlaudit.load("ctrl_uniter", checkpoint=folder("ctrl_uniter", tensors, CASES["ctrl_uniter"].config), **CPU)

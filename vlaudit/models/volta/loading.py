@@ -78,7 +78,8 @@ def _check_family(file: WeightsFile, family: str) -> None:
 
 def _config(file: WeightsFile, family: str) -> VoltaConfig:
     fields = dict(file.config) or published_fields(family)
-    if _CLASSES in file.tensors:  # a constant of the official code, and no field of its configs
+    # A constant of the official code, and no field of its configs. A scalar is refused later, for its shape.
+    if _CLASSES in file.tensors and file.tensors[_CLASSES].ndim:
         fields["mrc_num_classes"] = len(file.tensors[_CLASSES])
     try:
         config = VoltaConfig.from_json(fields)
