@@ -1,5 +1,6 @@
 """Every network over captions and regions keeps the promises of the boundary behind the one adapter."""
 
+import hashlib
 from dataclasses import replace
 
 import numpy as np
@@ -7,13 +8,15 @@ import pytest
 import torch
 
 import vlaudit
-from vlaudit.errors import RequestError
+from vlaudit.errors import CheckpointError, RequestError
 from vlaudit.models.base import ForwardRequest
+from vlaudit.models.bundled import bundled_checkpoint
 from vlaudit.models.checkpoint import KeyReport
 from vlaudit.models.lxmert.config import LxmertConfig
 from vlaudit.models.lxmert.network import Lxmert
 from vlaudit.models.provenance import Provenance
 from vlaudit.models.regional.adapter import RegionAdapter
+from vlaudit.models.regional.encoders import find_encoder
 from vlaudit.models.regions import RegionEncoder
 from vlaudit.models.regions.network import RegionConfig, RegionNet
 from vlaudit.models.specimens import specimens
@@ -174,6 +177,8 @@ def test_what_cannot_be_read_is_refused_with_its_reason(adapter_of):
         "has no features, and this checkpoint comes without an encoder": with_first(features=None),
         "has 5 features, this checkpoint reads 16": with_first(features=np.ones(5)),
         "does not lie inside its image of 48 x 32": with_first(box=Box(0, 0, 60, 10)),
+        "which does not lie inside its image": with_first(box=Box(48, 0, 48.9, 9), features=None),  # holds no pixel
+        "has the box (nan, 0, 9, 9)": with_first(box=Box(float("nan"), 0, 9, 9)),
         "it has no regions": replace(sample, regions=(), phrases=(), slots=()),
         "it has no image": replace(sample, image=None),
     }
@@ -183,6 +188,16 @@ def test_what_cannot_be_read_is_refused_with_its_reason(adapter_of):
             adapter.forward([request(wrong)])
     assert "not single pieces" in adapter.refusal(request(sample, Words(("dachshund",))))
     assert adapter.refusal(request(with_first(box=Box(-0.5, 0, 16, 32.5)))) is None  # rounded when it was stored
+
+
+def test_an_encoder_of_another_width_than_the_network_reads_is_told_before_a_pass():
+    path = bundled_checkpoint("regions")
+    config = {"region_encoder": hashlib.sha256(path.read_bytes()).hexdigest()}
+    found = find_encoder(config, path, torch.device("cpu"), 64)
+    assert found.width == 64
+    assert find_encoder(config, path, torch.device("cpu"), None) is None
+    with pytest.raises(CheckpointError, match=r"reads 2048 features of a region, but .* gives 64"):
+        find_encoder(config, path, torch.device("cpu"), 2048)
 
 
 def test_a_caption_longer_than_the_training_is_refused_not_cut(adapter_of):

@@ -19,20 +19,28 @@ _MEMORY = 131_072
 """Regions remembered: those of the images of a whole audit, at most 90 MB."""
 
 
-def find_encoder(config: Mapping[str, Any], path: Path, device: torch.device) -> RegionEncoder | None:
+def find_encoder(
+    config: Mapping[str, Any], path: Path, device: torch.device, width: int | None
+) -> RegionEncoder | None:
     """Return the bundled encoder where a checkpoint's config.json asks for it, None where it asks for none.
 
-    Raises `CheckpointError` where it asks for another one: features of one encoder mean nothing to a model that was
-    trained with another.
+    `width` is that of the features that the network reads, None where it reads no regions.
+    Raises `CheckpointError` where another encoder is asked for (features of one mean nothing to a model that was
+    trained with another), or one whose features are not as wide.
     """
     wanted = config.get(ENTRY)
-    if wanted is None:
+    if wanted is None or width is None:
         return None
     encoder = _shared(device)
     if encoder.fingerprint != wanted:
         raise CheckpointError(
             f"checkpoint {path}: it was trained with the region encoder {str(wanted)[:12]}, the bundled one is "
             f"{encoder.fingerprint[:12]}; train it again (python -m fixtures.zoo train MODEL)"
+        )
+    if encoder.width != width:
+        raise CheckpointError(
+            f"checkpoint {path}: it reads {width} features of a region, but the region encoder that its config names "
+            f"gives {encoder.width}; put the config.json that it was trained with beside it, or take {ENTRY} out"
         )
     return encoder
 

@@ -69,7 +69,7 @@ def adapted(
         rows=network.layout.vocabulary_size,
         download=options.download,
     )
-    encoder = find_encoder(file.config, file.path, options.device)
+    encoder = find_encoder(file.config, file.path, options.device, network.layout.region_width)
     # Made when it is asked for: the hash is still running. Of the file, only its hash is held.
     provenance = partial(_provenance, name, file.sha256, keys, described, vocabulary.source)
     return RegionAdapter(name, network, vocabulary, provenance, encoder=encoder)

@@ -12,7 +12,7 @@ from torch import Tensor
 from vlaudit.errors import RequestError
 from vlaudit.models.regional.streams import Layout
 from vlaudit.models.regions import RegionEncoder
-from vlaudit.samples import Image, Region, Sample
+from vlaudit.samples import Box, Image, Region, Sample
 from vlaudit.traces import ImageAxis
 
 SLACK = 1.0
@@ -34,7 +34,7 @@ def region_refusal(sample: Sample, layout: Layout, encoder: RegionEncoder | None
 def _fault(region: Region, image: Image, layout: Layout, encoder: RegionEncoder | None) -> str | None:
     box = region.box
     outside = min(box.left, box.top, image.width - box.right, image.height - box.bottom) < -SLACK
-    if outside or box.area <= 0:
+    if outside or not box.intersection(Box(0, 0, image.width, image.height)).area > 0:  # not: NaN compares as False
         return (
             f"has the box {tuple(round(edge, 1) for edge in box)}, which does not lie inside its image of "
             f"{image.width} x {image.height} pixels"
