@@ -46,7 +46,7 @@ class Answers:
             case Words() | HiddenPieces():
                 return word_answer(reading, self._log_probabilities[number], caption, self.vocabulary)
             case Match():
-                no_match, match = self._match_logits[number]
+                no_match, match = self._match_logits[number].float()
                 log_odds: Tensor = match - no_match
                 return log_odds
             case RegionClasses():
