@@ -186,6 +186,18 @@ def test_a_record_that_claims_too_much_memory_is_not_unpacked(tmp_path, monkeypa
     assert records_module.LARGEST == 1 << 28
 
 
+def test_a_line_without_end_is_not_read(tmp_path, monkeypatch):
+    """A record's own is refused, the first one's costs the file: it cannot say how many fields there are."""
+    good, long = line(detections("1")), line(detections("2", count=90))
+    monkeypatch.setattr("vlaudit.datasets.features.tsv.LARGEST", len(good) + 9)
+    features = open_features(write_tsv(tmp_path / "f.tsv", [good, long, line(detections("3"))]))
+    assert [found.image_id for found in features] == ["1", "3"]
+    assert features.refusals[0].where == "line 2 (2)"
+    assert "the line takes more than" in features.refusals[0].reason
+    with pytest.raises(DataError, match="its first line takes more than"):
+        open_features(write_tsv(tmp_path / "g.tsv", [long, good]))
+
+
 def test_a_key_without_a_record_is_refused(tmp_path):
     keys = pickle.dumps([b"gone", b"good", b"x" * 900, b""])
     features = open_features(write_lmdb(tmp_path / "a", {"keys": keys, "good": pickle.dumps(fields(GOOD))}))

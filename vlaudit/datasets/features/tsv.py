@@ -17,7 +17,7 @@ import mmap
 from collections.abc import Iterator
 from pathlib import Path
 
-from vlaudit.datasets.features.records import BadRecord, Entry, Fields, Records
+from vlaudit.datasets.features.records import LARGEST, BadRecord, Entry, Fields, Records
 from vlaudit.errors import DataError
 
 _TEN = (
@@ -57,7 +57,9 @@ class TsvFeatures(Records):
             raise DataError(f"{path}: the file is empty")
         with path.open("rb") as file:
             self._bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        first = self._bytes.find(b"\n")
+        first = self._bytes.find(b"\n", 0, LARGEST)
+        if first < 0 and len(self._bytes) > LARGEST:
+            raise DataError(f"{path}: its first line takes more than {LARGEST} bytes, no record does")
         count = 1 + self._bytes[: first if first >= 0 else len(self._bytes)].count(b"\t")
         if count not in LAYOUTS:
             known = ", ".join(f"{number} ({' '.join(names)})" for number, names in LAYOUTS.items())
@@ -83,6 +85,8 @@ class TsvFeatures(Records):
 
     def _fields(self, entry: Entry) -> Fields:
         start, end = entry.key
+        if end - start > LARGEST:
+            raise BadRecord(f"the line takes more than {LARGEST} bytes")
         values = self._bytes[start:end].split(b"\t")
         if len(values) != len(self._layout):
             raise BadRecord(f"it has {len(values)} fields, the first line has {len(self._layout)}")
