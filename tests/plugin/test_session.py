@@ -172,6 +172,21 @@ def test_a_known_failure_is_expected_and_nothing_else(audit):
     done.stdout.fnmatch_lines(["*take it off the list*"])
 
 
+def test_a_known_failure_may_stay_undecided_at_the_gate_too(audit):
+    """A bound that lies inside the interval of the blind toy's difference, which is 0 throughout."""
+    known = (
+        '\n[[known_failures]]\ncriterion = "looking.covering_matters"\nmodel = "toy-blind"\n'
+        'sha256 = "toy-blind, no weights"\nlimit = 200\nseed = 0\nwhy = "it never looks, by design"\n'
+    )
+    demands = audit.path / "known.toml"
+    demands.write_text(DEMANDS.format(bound="at_least = 0.0"))
+    audit("--thresholds", demands, "--gate", model="toy-blind").assert_outcomes(failed=1, skipped=1)
+    demands.write_text(DEMANDS.format(bound="at_least = 0.0") + known)
+    done = audit("--thresholds", demands, "--gate", model="toy-blind")
+    done.assert_outcomes(xfailed=1, skipped=1)
+    done.stdout.fnmatch_lines(["Holds as far as*", "*as known."])
+
+
 def refusing(audit, every):
     """Let the cover of every n-th sample be refused, and allow next to no refusals."""
     demands = audit.path / "strict.toml"

@@ -104,6 +104,11 @@ class CriterionRecord(_Part):
     duration: float = 0.0
 
     @property
+    def known(self) -> bool:
+        """Whether it did not pass, as is known of it."""
+        return self.known_failure is not None and self.outcome in ("fail", "inconclusive")
+
+    @property
     def signs(self) -> str:
         """The bound in signs."""
         return wording.bound(self.at_least, self.at_most, self.within)
@@ -262,7 +267,7 @@ def _summary(
     criteria: Sequence[CriterionRecord], *, expect: Literal["desirable", "published"], gate: bool, models: int
 ) -> Summary:
     counts = Counter(criterion.outcome for criterion in criteria)
-    known = sum(criterion.outcome == "fail" and criterion.known_failure is not None for criterion in criteria)
+    known = sum(criterion.known and (gate or criterion.outcome == "fail") for criterion in criteria)
     text = wording.sentence(counts, expect=expect, gate=gate, known=known, models=models)
     ordered: dict[Outcome, int] = {outcome: counts[outcome] for outcome in wording.OUTCOMES if counts[outcome]}
     return Summary(outcomes=ordered, sentence=text)

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from vlaudit.findings import Outcome
 from vlaudit.reporting import wording
-from vlaudit.reporting.document import CriterionRecord, FindingRecord, RunDocument
+from vlaudit.reporting.document import FindingRecord, RunDocument
 from vlaudit.reporting.exhibits import Drawn, joined
 from vlaudit.reporting.figures import beside, figures
 from vlaudit.reporting.side_by_side import compared, short_name
@@ -62,12 +62,8 @@ def overall(document: RunDocument, family: str | None = None) -> Outcome:
     """
     findings = [finding for finding in document.findings if family in (None, finding.model)]
     criteria = [criterion for finding in findings for criterion in finding.criteria]
-    outcomes: list[Outcome] = ["pass" if _known(c) else c.outcome for c in criteria]
+    outcomes: list[Outcome] = ["pass" if c.known else c.outcome for c in criteria]
     return wording.worst([*outcomes, "fail"] if document.gate and "inconclusive" in outcomes else outcomes)
-
-
-def _known(criterion: CriterionRecord) -> bool:
-    return criterion.outcome == "fail" and criterion.known_failure is not None
 
 
 def _sides(

@@ -97,8 +97,8 @@ def sentence(
 ) -> str:
     """Return the verdict of a whole run in one sentence.
 
-    `known` of the failed criteria are known failures. With `gate` an inconclusive criterion fails too. Of several
-    models the criteria are counted together.
+    `known` of the criteria that would fail the run are known failures. With `gate` an inconclusive criterion fails
+    too. Of several models the criteria are counted together.
     """
     total = sum(counts.values())
     judged = total - counts.get("not applicable", 0)
