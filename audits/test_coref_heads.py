@@ -60,8 +60,9 @@ FINDING = Finding(
     published={
         **_published(),
         "note": (
-            "Table 2: largest single weight between the tokens of a pair, the best head for linked and for random pairs "
-            "apart; the table leaves out the type other. Ours are masses of the same head: compare directions, not values"
+            "Table 2: largest single weight between the tokens of a pair, the best head for linked and for random "
+            "pairs apart; the table leaves out the type other. Ours are masses of the same head: compare directions, "
+            "not values"
         ),
     },
     exhibits=(
