@@ -1,0 +1,69 @@
+"""Every bundled family loads as any checkpoint does, keeps its promises, and has learned what its card says."""
+
+import numpy as np
+import pytest
+
+import vlaudit
+from fixtures.zoo.card import HERE, bundled
+from fixtures.zoo.figures import read, tables
+from vlaudit.datasets.scenes import Scenes, candidates
+from vlaudit.models.base import ForwardRequest
+from vlaudit.models.registry import FAMILIES
+from vlaudit.perturbations import Blank, apply
+from vlaudit.traces import Words
+
+REGIONAL = ("uniter", "lxmert", "vilbert", "vl-bert", "visualbert")
+KINDS = ("color", "scenery")  # what no box gives away
+
+
+@pytest.fixture(scope="module", params=[*REGIONAL, "bert"])
+def shipped(request):
+    return vlaudit.load(request.param, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def questions():
+    samples = list(Scenes(seed=2, limit=80))
+    return [(sample.hiding(slot), slot) for sample in samples for slot in sample.slots if slot.kind in KINDS]
+
+
+def named(model, questions):
+    """Return the share of hidden words that are the likeliest of their kind."""
+    asked = [ForwardRequest(sample, frozenset({Words(candidates(slot.kind))})) for sample, slot in questions]
+    best = [
+        candidates(slot.kind)[int(trace[Words(candidates(slot.kind))][0].argmax())]
+        for trace, (_, slot) in zip(model.forward(asked), questions, strict=True)
+    ]
+    return np.mean([word == sample.text(slot) for word, (sample, slot) in zip(best, questions, strict=True)])
+
+
+def test_it_keeps_the_promises_of_the_boundary(shipped):
+    vlaudit.check_adapter(shipped)
+
+
+def test_it_names_what_it_sees_and_guesses_when_blind(shipped, questions):
+    """BERT guesses always."""
+    blind = [(apply((Blank(),), sample, 0), slot) for sample, slot in questions]
+    seen = named(shipped, questions)
+    assert seen < 0.3 if shipped.name == "bert" else seen > 0.85
+    assert named(shipped, blind) < 0.3
+
+
+@pytest.mark.parametrize("family", [*REGIONAL, "bert"])
+def test_the_card_is_made_of_the_figures_of_these_very_weights(family):
+    figures = read(HERE / "weights" / family / "card.json")
+    card = (HERE / "weights" / family / "card.md").read_text(encoding="utf-8")
+    model = vlaudit.load(family, device="cpu")
+    assert [each.fingerprint for each in figures] == [model.fingerprint]
+    assert all(tables(each) in card for each in figures)
+
+
+@pytest.mark.parametrize("family", ["vilbert", "vl-bert", "visualbert"])
+def test_the_name_of_volta_means_the_same_weights(family):
+    assert vlaudit.load(f"ctrl_{family}").fingerprint == vlaudit.load(family).fingerprint
+
+
+def test_all_weights_together_stay_below_forty_megabytes():
+    assert {*REGIONAL, "albef", "bert"} <= {family for family in FAMILIES if (HERE / "weights" / family).is_dir()}
+    assert all(len(bundled(family)) == 1 for family in REGIONAL)
+    assert sum(path.stat().st_size for path in (HERE / "weights").rglob("*") if path.is_file()) < 40e6
