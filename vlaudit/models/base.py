@@ -124,8 +124,9 @@ class LoadOptions:
 class ModelAdapter(Protocol):
     """Answers requests for one checkpoint. Check your own with `vlaudit.check_adapter`.
 
-    `name` is the family as typed after `--model`, `fingerprint` names the weights (a SHA-256 where they come from a
-    file), `vocabulary` maps every word and piece to its id (empty for a model that cannot answer `Words`).
+    `name` is the family (of two names for one model, as vilbert and ctrl_vilbert, always the same one), `fingerprint`
+    names the weights (a SHA-256 where they come from a file), `vocabulary` maps every word and piece to its id (empty
+    for a model that cannot answer `Words`).
     """
 
     name: str

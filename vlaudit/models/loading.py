@@ -56,7 +56,9 @@ def _weights_path(family: str, checkpoint: str | Path | None) -> Path:
         raise UsageError(f"--checkpoint {checkpoint}: {family} has no weights; drop the option")
     if checkpoint is not None:
         return Path(checkpoint).expanduser()
-    return bundled_checkpoint(family) if needs else Path()
+    if not needs:
+        return Path()
+    return bundled_checkpoint((FAMILIES[family].bundled if family in FAMILIES else "") or family)
 
 
 def _checked(model: object, family: str, path: Path | None = None) -> ModelAdapter:

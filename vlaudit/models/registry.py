@@ -19,10 +19,14 @@ Loader = Callable[[LoadOptions], ModelAdapter]
 
 @dataclass(frozen=True)
 class Family:
-    """One name after `--model`: where its loader is, and whether it needs a weights file."""
+    """One name after `--model`: where its loader is, whether it needs a weights file, and whose bundled one it takes.
+
+    `bundled` is the family under whose name its weights are bundled, where that is another one.
+    """
 
     loader: str
     needs_weights: bool = True
+    bundled: str = ""
 
 
 # One line a family: "module:function", imported when it is asked for. `--model all` runs them in this order.
@@ -36,9 +40,9 @@ FAMILIES: dict[str, Family] = {
     "bert": Family("vlaudit.models.hf.loading:load_bert"),
     "ctrl_lxmert": Family("vlaudit.models.volta.loading:load_lxmert"),
     "ctrl_uniter": Family("vlaudit.models.volta.loading:load_uniter"),
-    "ctrl_vilbert": Family("vlaudit.models.volta.loading:load_vilbert"),
-    "ctrl_visualbert": Family("vlaudit.models.volta.loading:load_visualbert"),
-    "ctrl_vl-bert": Family("vlaudit.models.volta.loading:load_vl_bert"),
+    "ctrl_vilbert": Family("vlaudit.models.volta.loading:load_vilbert", bundled="vilbert"),
+    "ctrl_visualbert": Family("vlaudit.models.volta.loading:load_visualbert", bundled="visualbert"),
+    "ctrl_vl-bert": Family("vlaudit.models.volta.loading:load_vl_bert", bundled="vl-bert"),
     "toy-grounded": Family("vlaudit.models.toy:load_grounded", needs_weights=False),
     "toy-blind": Family("vlaudit.models.toy:load_blind", needs_weights=False),
 }

@@ -258,6 +258,8 @@ def test_a_folder_of_another_model_is_refused(folder, said):
         ({"intermediate_size": 21}, "wrong shapes"),
         ({"num_hidden_layers": 4}, "missing: bert.encoder.layer.3"),
         ({"num_hidden_layers": 2}, "unexpected: bert.encoder.layer.2"),
+        ({"num_hidden_layers": 10**9}, "num_hidden_layers must be at most 1000, got 1000000000"),
+        ({"vocab_size": 10**12}, "vocab_size must be at most"),
     ],
 )
 def test_a_setting_that_does_not_fit_is_refused(folder, config, part):

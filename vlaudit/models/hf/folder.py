@@ -36,6 +36,9 @@ _SETTINGS = (
     "attention_probs_dropout_prob",
 )
 _REQUIRED = ("vocab_size", "hidden_size", "num_attention_heads")
+_MOST = {"num_hidden_layers": 1000, "l_layers": 1000, "r_layers": 1000, "x_layers": 1000}
+_MOST_OTHERWISE = 2**24
+"""Bounds of sizes: a config comes with a file that nobody vouches for, and a class is built before it is compared."""
 _NORMS = {"gamma": "weight", "beta": "bias"}  # TensorFlow's names, in the files converted first
 
 
@@ -145,6 +148,10 @@ def _check(kind: Kind, path: Path, config: Mapping[str, Any]) -> None:
                 f"config {path}: {name} must be {json.dumps(value)} (vlaudit reads no other {kind.family}), "
                 f"got {json.dumps(config[name])}"
             )
+    for name in (*_SETTINGS, *kind.settings):
+        most = _MOST.get(name, _MOST_OTHERWISE)
+        if isinstance(config.get(name), int | float) and config[name] > most:
+            raise CheckpointError(f"config {path}: {name} must be at most {most}, got {config[name]}")
 
 
 def _renamed(file: WeightsFile) -> WeightsFile:
