@@ -63,7 +63,7 @@ def bundled_eyes(eyes, monkeypatch):
         return load_encoder(eyes, device, memory=memory)
 
     monkeypatch.setattr(task, "load_encoder", load)
-    monkeypatch.setattr(encoders, "load_encoder", load)
+    monkeypatch.setattr(encoders, "_shared", lambda device: load(device=device))
 
 
 def small(family):
