@@ -1,7 +1,10 @@
 """Models are loaded, and held against the data, before anything runs."""
 
+from dataclasses import replace
+
 import pytest
 
+from vlaudit.datasets.photos import absent_image
 from vlaudit.errors import UsageError
 from vlaudit.plugin.models import Models
 from vlaudit.plugin.options import Asked
@@ -21,6 +24,15 @@ def test_data_of_which_a_model_can_read_nothing_are_refused_with_the_reason():
         r"\(2 because its caption has no word\)",
     ):
         Models([TOY]).check(saying("...", "?"), "mine")
+
+
+def test_a_model_of_patches_is_not_started_on_photos_that_are_not_there():
+    """Where features stand in for photos, only models of regions have something to read."""
+    absent = absent_image("photo", 40, 30)
+    samples = [replace(sample, image=absent) for sample in saying("a dog", "a cat")]
+    albef = Asked("albef", None, "cpu", "float32", None, download=False)
+    with pytest.raises(UsageError, match=r"--model albef can read none of the first 2 samples \(2 because .*not there"):
+        Models([albef]).check(samples, "mine")
 
 
 def test_one_sample_that_can_be_read_is_enough():

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from vlaudit.errors import CheckpointError, UsageError
+from vlaudit.errors import CheckpointError, RefusedSample, UsageError
 from vlaudit.models.base import ForwardRequest, ModelAdapter
 from vlaudit.models.loading import load
 from vlaudit.models.registry import find_family
@@ -87,7 +87,7 @@ def _check_readable(family: str, model: ModelAdapter, samples: Sequence[Sample],
     """Raise `UsageError` where a model refuses all of the samples, whatever it is asked."""
     reasons = Counter[str]()
     for sample in samples:
-        reason = model.refusal(ForwardRequest(sample, frozenset()))
+        reason = model.refusal(ForwardRequest(sample, frozenset())) or _unreadable(model, sample)
         if reason is None:
             return
         reasons[reason] += 1
@@ -96,6 +96,17 @@ def _check_readable(family: str, model: ModelAdapter, samples: Sequence[Sample],
         f"--data {data}: --model {family} can read none of the first {len(samples)} samples ({listed}); "
         "give data that fit the model (docs/models.md says what each reads)"
     )
+
+
+def _unreadable(model: ModelAdapter, sample: Sample) -> str | None:
+    """Say why the pixels that a model of patches needs are not to be had, or None."""
+    if model.capabilities.visual_unit != "patch" or sample.image is None:
+        return None
+    try:
+        sample.image.pixels()
+    except RefusedSample as refusal:
+        return refusal.reason
+    return None
 
 
 def _subject(model: ModelAdapter, asked: Asked) -> Subject:
