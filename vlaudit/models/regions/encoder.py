@@ -87,9 +87,9 @@ class RegionEncoder:
     def located(self, boxes: Float[np.ndarray, "regions 4"]) -> Float[np.ndarray, "regions 4"]:
         """Round boxes, as shares of the image's sides, to a grid of 8 by 8: a box may shrink to a line.
 
-        Drawn things of one kind have one shape, by which a classifier names covered ones as well as visible ones
-        (animals and vehicles always, things in hands in 96 of 100 cases): nothing would be hidden by covering it. On
-        this grid sides and what stands beside what are still told. Real things vary in shape, and detectors in boxes.
+        Drawn things of one kind have one shape, by which a classifier names covered ones nearly as well as visible
+        ones: nothing would be hidden by covering it. On this grid sides and what stands beside what are still told.
+        Real things vary in shape, and detectors in boxes.
         """
         return np.round(boxes * GRID) / np.float32(GRID)
 
