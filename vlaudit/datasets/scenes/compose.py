@@ -99,6 +99,7 @@ class _Composer:
         )
 
     def person(self) -> _Unit:
+        """Make a person, dressed and perhaps holding something."""
         rng, name = self.rng, self.name("person")
         ground = rng.randint(87, 93)
         kind, hair = self.kind(words.PEOPLE), self.kind(words.HAIR)
@@ -113,6 +114,7 @@ class _Composer:
         return _Unit(things, low, high)
 
     def rider(self) -> _Unit:
+        """Make a person and what it rides."""
         rng, name = self.rng, self.name("person")
         ground, kind = rng.randint(88, 93), self.kind(words.PEOPLE)
         horse = rng.random() < 0.5
@@ -136,6 +138,7 @@ class _Composer:
         return _Unit([thing], -half, half)
 
     def flock(self) -> _Unit:
+        """Make two or three animals of one kind, beside each other."""
         rng, kind = self.rng, self.rng.choice(words.ANIMALS)
         half = round(_HALF_WIDTH[kind] * 0.84)
         facing, ground, turn = self.side(), rng.randint(87, 93), rng.choice((-1, 1))
@@ -154,6 +157,7 @@ class _Composer:
         return _Unit(things, -half - 8, half + 8)
 
     def furniture(self, *, bare: bool = False) -> _Unit:
+        """Make a piece of furniture, with what lies on or under it unless it is to be bare."""
         rng = self.rng
         name = self.name("furniture")
         kind = "table" if bare else rng.choice(words.FURNITURE)
@@ -178,6 +182,7 @@ class _Composer:
         return _Unit(things, -19, 19)
 
     def person_behind_table(self) -> _Unit:
+        """Make a person who stands behind a bare table."""
         person, table = self.person(), self.furniture(bare=True)
         stand = table.things[0]
         child = person.things[0].kind in ("boy", "girl")
