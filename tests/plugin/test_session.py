@@ -57,6 +57,16 @@ covering_matters = {{ {bound}, why = "a caption must be about something" }}
 nothing_to_say = {{ at_least = 0.5, why = "a caption must be about something" }}
 """
 
+KNOWN = """
+[[known_failures]]
+criterion = "looking.covering_matters"
+model = "{model}"
+sha256 = "{model}, no weights"
+limit = 200
+seed = 0
+why = "it never looks, by design"
+"""
+
 
 @pytest.fixture
 def audit(pytester):
@@ -157,16 +167,12 @@ def test_a_repeated_run_gives_the_same_numbers(audit):
 
 
 def test_a_known_failure_is_expected_and_nothing_else(audit):
-    known = (
-        '\n[[known_failures]]\ncriterion = "looking.covering_matters"\nmodel = "{model}"\n'
-        'sha256 = "{model}, no weights"\nlimit = 200\nseed = 0\nwhy = "it never looks, by design"\n'
-    )
     audit(bound="at_least = 0.3", model="toy-blind")
     demands = audit.path / "known.toml"
-    demands.write_text(DEMANDS.format(bound="at_least = 0.3") + known.format(model="toy-blind"))
+    demands.write_text(DEMANDS.format(bound="at_least = 0.3") + KNOWN.format(model="toy-blind"))
     done = audit("--thresholds", demands, model="toy-blind")
     done.assert_outcomes(xfailed=1, skipped=1)
-    demands.write_text(DEMANDS.format(bound="at_least = 0.3") + known.format(model="toy-grounded"))
+    demands.write_text(DEMANDS.format(bound="at_least = 0.3") + KNOWN.format(model="toy-grounded"))
     done = audit("--thresholds", demands)
     done.assert_outcomes(failed=1, skipped=1)
     done.stdout.fnmatch_lines(["*take it off the list*"])
@@ -174,14 +180,10 @@ def test_a_known_failure_is_expected_and_nothing_else(audit):
 
 def test_a_known_failure_may_stay_undecided_at_the_gate_too(audit):
     """A bound that lies inside the interval of the blind toy's difference, which is 0 throughout."""
-    known = (
-        '\n[[known_failures]]\ncriterion = "looking.covering_matters"\nmodel = "toy-blind"\n'
-        'sha256 = "toy-blind, no weights"\nlimit = 200\nseed = 0\nwhy = "it never looks, by design"\n'
-    )
     demands = audit.path / "known.toml"
     demands.write_text(DEMANDS.format(bound="at_least = 0.0"))
     audit("--thresholds", demands, "--gate", model="toy-blind").assert_outcomes(failed=1, skipped=1)
-    demands.write_text(DEMANDS.format(bound="at_least = 0.0") + known)
+    demands.write_text(DEMANDS.format(bound="at_least = 0.0") + KNOWN.format(model="toy-blind"))
     done = audit("--thresholds", demands, "--gate", model="toy-blind")
     done.assert_outcomes(xfailed=1, skipped=1)
     done.stdout.fnmatch_lines(["Holds as far as*", "*as known."])
