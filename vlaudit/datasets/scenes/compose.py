@@ -138,7 +138,7 @@ class _Composer:
         return _Unit([thing], -half, half)
 
     def flock(self) -> _Unit:
-        """Make two or three animals of one kind, beside each other."""
+        """Make two animals of one kind, one behind the other."""
         rng, kind = self.rng, self.rng.choice(words.ANIMALS)
         half = round(_HALF_WIDTH[kind] * 0.84)
         facing, ground, turn = self.side(), rng.randint(87, 93), rng.choice((-1, 1))
