@@ -41,7 +41,7 @@ class Watch:
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Start the clock: models are loaded, tests are chosen."""
-        from vlaudit.plugin.run import RUN  # noqa: PLC0415 (torch is loaded by then; the cold start is measured)
+        from vlaudit.plugin.outcomes import RUN  # noqa: PLC0415 (torch is loaded by then; the cold start is measured)
 
         marks = (item.get_closest_marker("audit") for item in session.items)
         self.tests.update(mark.args[1].id for mark in marks if mark is not None)
@@ -55,10 +55,11 @@ class Watch:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Let the first pass of each model tell the time."""
-    from vlaudit.plugin.run import RUN  # noqa: PLC0415 (as above)
+    from vlaudit.plugin.outcomes import RUN  # noqa: PLC0415 (as above)
 
-    for model in session.config.stash[RUN].models.values():
-        _tell_first_pass(model)
+    models = session.config.stash[RUN].models
+    for family in models:
+        _tell_first_pass(models[family])
 
 
 def _tell_first_pass(model: ModelAdapter) -> None:

@@ -16,6 +16,7 @@ LAYERS = (
     ("thresholds", "designs"),
     ("execution",),
     ("reporting",),
+    ("auditing",),
     ("plugin",),
 )
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}

@@ -4,10 +4,6 @@ from pathlib import Path
 
 import pytest
 
-import vlaudit.models.albef.loading  # torch must not be imported twice, as runs inside this process would
-import vlaudit.models.loading
-import vlaudit.models.toy  # noqa: F401
-
 GOLDEN = Path(__file__).parents[1] / "goldens" / "albef" / "tiny_even" / "checkpoint.pth"
 
 pytest_plugins = ["pytester"]

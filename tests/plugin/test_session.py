@@ -4,9 +4,6 @@ from pathlib import Path
 
 import pytest
 
-import vlaudit.models.albef.loading  # torch must not be imported twice, as runs inside this process would
-import vlaudit.models.toy
-import vlaudit.plugin.session  # noqa: F401
 from vlaudit.reporting.document import RunDocument
 
 pytest_plugins = ["pytester"]

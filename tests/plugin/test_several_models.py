@@ -5,16 +5,14 @@ from pathlib import Path
 
 import pytest
 
-import vlaudit.models.albef.loading
 import vlaudit.models.toy
-import vlaudit.plugin.session  # torch must not be imported twice, as runs inside this process would
+from vlaudit.auditing.models import Models
+from vlaudit.auditing.options import Asked
 from vlaudit.datasets.scenes import Scenes
 from vlaudit.errors import CheckpointError
 from vlaudit.models import bundled
 from vlaudit.models.bundled import bundled_families
 from vlaudit.models.registry import FAMILIES
-from vlaudit.plugin.models import Models
-from vlaudit.plugin.options import Asked
 from vlaudit.reporting.document import RunDocument
 
 pytest_plugins = ["pytester"]

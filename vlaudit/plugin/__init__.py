@@ -79,7 +79,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> Generator[None, Any, pytest.TestReport]:
     """Let a verdict travel with the reports of its test."""
     if call.when == "call" and item.get_closest_marker("audit") is not None:
-        from vlaudit.plugin.ledger import attach  # noqa: PLC0415 (as above)
+        from vlaudit.plugin.outcomes import attach  # noqa: PLC0415 (as above)
 
         attach(item, call.duration)
     report: pytest.TestReport = yield

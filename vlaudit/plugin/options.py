@@ -3,47 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from vlaudit.auditing.options import DEFAULT_LIMIT, Asked, Options
 from vlaudit.errors import UsageError
 
 ALL = "all"
 """What stands after --model for every family whose weights are bundled."""
-
-DEFAULT_LIMIT = 300
-"""Samples that a run reads where --limit says nothing."""
-
-
-@dataclass(frozen=True)
-class Asked:
-    """One model as the command line asks for it."""
-
-    family: str
-    checkpoint: Path | None
-    device: str
-    dtype: str
-    tokenizer: str | None
-    download: bool
-
-
-@dataclass(frozen=True)
-class Options:
-    """What the command line asks for."""
-
-    models: tuple[Asked, ...]
-    data: str
-    limit: int
-    batch_size: int | None
-    seed: int
-    thresholds: Path | None
-    expect: str
-    gate: bool
-    json: Path | None
-    html: Path
-
 
 OPTIONS: pytest.StashKey[Options] = pytest.StashKey()
 """Where a session keeps what was asked for."""

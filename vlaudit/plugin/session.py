@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 from pytest_html.basereport import BaseReport
 
+from vlaudit.auditing.options import Options
+from vlaudit.auditing.record import Ledger, drawn_by
+from vlaudit.auditing.run import Run
 from vlaudit.errors import VlauditError
-from vlaudit.plugin.ledger import Ledger, drawn_by
-from vlaudit.plugin.options import Options, unfinished
-from vlaudit.plugin.run import RUN, Run
+from vlaudit.plugin.options import unfinished
+from vlaudit.plugin.outcomes import RUN, audited
 from vlaudit.plugin.uncaptured import Uncaptured
 from vlaudit.reporting.document import RunDocument
 from vlaudit.reporting.files import check_writable
@@ -26,7 +28,7 @@ class AuditSession:
 
     def __init__(self, run: Run, config: pytest.Config) -> None:
         self.run, self.config = run, config
-        self.ledger = Ledger(run, config)
+        self.ledger = Ledger(run, " ".join(["pytest", *map(str, config.invocation_params.args)]))
         run.stream = Uncaptured(config)
         self.is_worker = hasattr(config, "workerinput")
         self._page = unfinished(run.options.html)
@@ -49,12 +51,12 @@ class AuditSession:
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Note what the tests that were not deselected need."""
-        self.run.select(session.items)
+        self.run.select(case for item in session.items if (case := audited(item)) is not None)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Write down the verdicts, wherever they fell."""
         if report.when == "call" and not self.is_worker:
-            self.ledger.note(report)
+            self.ledger.note(report.user_properties)
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, None, None]:

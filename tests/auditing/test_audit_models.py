@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from vlaudit.auditing.models import Models
+from vlaudit.auditing.options import Asked
 from vlaudit.datasets.photos import absent_image
 from vlaudit.errors import UsageError
-from vlaudit.plugin.models import Models
-from vlaudit.plugin.options import Asked
 from vlaudit.samples import Sample
 
 TOY = Asked("toy-grounded", None, "cpu", "float32", None, download=False)

@@ -14,10 +14,8 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
-import pytest
-
-from vlaudit.plugin.judge import DECIDED
-from vlaudit.plugin.run import Run
+from vlaudit.auditing.judging import Decided
+from vlaudit.auditing.run import Run
 from vlaudit.reporting.document import (
     Counts,
     CriterionRecord,
@@ -33,21 +31,24 @@ from vlaudit.reporting.exhibits import Drawn, draw
 PROPERTY = "vlaudit"
 """Name of the property that carries a verdict."""
 
+Properties = list[tuple[str, object]]
+"""The `user_properties` of a test."""
+
 
 class Ledger:
     """Gathers what the report needs, in the process that writes it."""
 
-    def __init__(self, run: Run, config: pytest.Config) -> None:
-        self.run, self.config = run, config
+    def __init__(self, run: Run, command: str) -> None:
+        self.run, self.command = run, command
         self.started = datetime.now(UTC)
         self._criteria: dict[tuple[str, str], list[CriterionRecord]] = defaultdict(list)
         self._findings: dict[tuple[str, str], FindingRecord] = {}
         self._drawn: dict[tuple[str, str], list[Drawn]] = {}
         self._counts: dict[tuple[str, str], Counts] = {}
 
-    def note(self, report: pytest.TestReport) -> None:
-        """Write down the verdict that a report carries, if it carries one."""
-        carried = dict(report.user_properties).get(PROPERTY)
+    def note(self, properties: Properties) -> None:
+        """Write down the verdict that the properties of a test carry, if they carry one."""
+        carried = dict(properties).get(PROPERTY)
         if not isinstance(carried, str):
             return
         held = json.loads(carried)
@@ -92,7 +93,7 @@ class Ledger:
             versions=_versions(),
             started=self.started,
             seconds=round((datetime.now(UTC) - self.started).total_seconds(), 1),
-            command=" ".join(["pytest", *map(str, self.config.invocation_params.args)]),
+            command=self.command,
             subject=tuple(run.models.subject(family) for family in families),
             data=self._data(findings),
             expect=options.expect,
@@ -124,18 +125,15 @@ class Ledger:
         )
 
 
-def attach(item: pytest.Item, duration: float) -> None:
-    """Put the verdict of a test into its properties: whole for us, and its numbers by name for JUnit XML."""
-    decided = item.stash.get(DECIDED, None)
-    if decided is None:
-        return
+def properties(decided: Decided, duration: float) -> Properties:
+    """Return the properties of a test: its verdict whole for us, and its numbers by name for JUnit XML."""
     verdict, finding = decided.verdict, decided.finding
     criterion = criterion_record(verdict, finding.id, known_failure=decided.known_failure, duration=duration)
     record = finding_record(finding, decided.family, ())
     whole = {"finding": record.model_dump(mode="json"), "criterion": criterion.model_dump(mode="json")}
     numbers = criterion.model_dump(mode="json", include={"outcome", "value", "low", "high", "bound", "clusters"})
-    item.user_properties += [(name, value) for name, value in numbers.items() if value is not None]
-    item.user_properties.append((PROPERTY, json.dumps(whole)))
+    named: Properties = [(name, value) for name, value in numbers.items() if value is not None]
+    return [*named, (PROPERTY, json.dumps(whole))]
 
 
 def drawn_by(run: Run) -> dict[str, Any]:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import gc
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from vlaudit.auditing.options import Asked
 from vlaudit.errors import CheckpointError, RefusedSample, UsageError
 from vlaudit.models.base import ForwardRequest, ModelAdapter
 from vlaudit.models.loading import load
 from vlaudit.models.registry import find_family
-from vlaudit.plugin.options import Asked
 from vlaudit.reporting.document import Subject
 from vlaudit.samples import Sample
 
 
-class Models(Mapping[str, ModelAdapter]):
+class Models:
     """The models that were asked for, by family; one that is not in memory is loaded when it is looked up.
 
     `check` finds every mistake before any long work. A single model then stays; of several only the one whose audits

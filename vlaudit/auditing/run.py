@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property, partial
 from itertools import islice
 
 import polars as pl
-import pytest
 
 from vlaudit import datasets
+from vlaudit.auditing.models import Models
+from vlaudit.auditing.options import Options
 from vlaudit.datasets import Dataset
 from vlaudit.errors import UsageError
 from vlaudit.execution.plan import Posed, plan, pose
@@ -18,14 +19,9 @@ from vlaudit.execution.progress import Progress, Stream
 from vlaudit.execution.run import Measured, run
 from vlaudit.findings import Design, Finding
 from vlaudit.measures.base import Unit
-from vlaudit.plugin.models import Models
-from vlaudit.plugin.options import Options
 from vlaudit.samples import Sample
 from vlaudit.tables import Table
 from vlaudit.thresholds import Thresholds, read_thresholds
-
-RUN: pytest.StashKey[Run] = pytest.StashKey()
-"""Where a session keeps its run."""
 
 LOOKS = 3
 """How often a gate looks at drawn data before it gives up: at n, 2n and 4n samples, each at a third of the error."""
@@ -72,15 +68,12 @@ class Run:
         """How often a criterion may be judged: more than once only by a gate, on data that can be drawn on."""
         return LOOKS if self.options.gate and self.data_name == "scenes" else 1
 
-    def select(self, items: Sequence[pytest.Item]) -> None:
-        """Note the designs of the tests that will run, model by model."""
-        for item in items:
-            mark, family = item.get_closest_marker("audit"), family_of(item)
-            if mark is not None and family is not None:
-                finding, design = mark.args
-                self.findings[finding.id] = finding
-                self._designs[family][design.id] = design
-                self._of_finding[family].setdefault(finding.id, dict.fromkeys([design.id]))[design.id] = None
+    def select(self, selected: Iterable[tuple[str, Finding, Design]]) -> None:
+        """Note the findings and designs to audit, each with the family of its model."""
+        for family, finding, design in selected:
+            self.findings[finding.id] = finding
+            self._designs[family][design.id] = design
+            self._of_finding[family].setdefault(finding.id, dict.fromkeys([design.id]))[design.id] = None
 
     def samples(self, look: int) -> list[Sample]:
         """Return the samples of one look: the first `limit`, then as many again, then twice as many."""
@@ -155,12 +148,6 @@ class Run:
         """Return every pass over the data that was run for a model, in order."""
         done = [measured for (one, _), looks in self._looks.items() if one == family for measured in looks]
         return list({id(measured): measured for measured in done}.values())
-
-
-def family_of(item: pytest.Item) -> str | None:
-    """Return the family that a test audits, or None for a test that audits none."""
-    callspec = getattr(item, "callspec", None)
-    return None if callspec is None else callspec.params.get("model")
 
 
 def _open(options: Options) -> Dataset:

@@ -1,17 +1,15 @@
-"""From an estimate to what pytest reports: pass, fail without a traceback, xfail, skip."""
+"""From the table of a design to a decided criterion; the caller reports it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-import pytest
-
+from vlaudit.auditing.run import Run
 from vlaudit.errors import UsageError
 from vlaudit.findings import Criterion, Design, Finding, Verdict, decide, not_applicable
 from vlaudit.measures.base import Unit
 from vlaudit.models.base import ModelAdapter
-from vlaudit.plugin.run import RUN, Run, family_of
 from vlaudit.statistics.base import NoEstimate, Statistic
 from vlaudit.tables import Table
 
@@ -26,18 +24,21 @@ class Decided:
     known_failure: str | None = None
 
 
-DECIDED: pytest.StashKey[Decided] = pytest.StashKey()
-"""Where an item keeps what was decided."""
+@dataclass(frozen=True)
+class NotDemanded:
+    """Nothing is demanded of a criterion, so nothing is judged; `reason` says why."""
+
+    reason: str
 
 
 class Judge:
-    """Judges the criteria of one finding on one model; what an audit's test is given.
+    """Judges the criteria of one finding on one model.
 
     `table` holds what the design measured, `units` what its rows are about, `model` answers for its capabilities.
     """
 
-    def __init__(self, run: Run, family: str, finding: Finding, design: Design, item: pytest.Item) -> None:
-        self._run, self._item = run, item
+    def __init__(self, run: Run, family: str, finding: Finding, design: Design) -> None:
+        self._run = run
         self.family, self.finding, self.design = family, finding, design
 
     @property
@@ -55,22 +56,27 @@ class Judge:
         """What the rows are about, by `unit_id`."""
         return self._run.units(self.family, self.design)
 
-    def __call__(self, criterion_id: str, statistic: Statistic, *, competence: Statistic | None = None) -> None:
+    def __call__(
+        self, criterion_id: str, statistic: Statistic, *, competence: Statistic | None = None
+    ) -> Decided | NotDemanded:
         """Judge a criterion by a statistic of the table; it does not apply where the design does not fit the model.
 
         Where `competence`, the same model on the plain condition, lies below the finding's threshold, the criterion is
         not applicable: a model that cannot read the stimuli says nothing about the finding. A gate on drawn data draws
-        more where the first look does not decide; every look has an equal part of the criterion's error.
+        more where the first look does not decide; every look has an equal part of the criterion's error. Raises
+        `UsageError` where the thresholds file lacks the criterion.
         """
         if reason := self.design.unfit(self.model.capabilities):
-            self.skip(criterion_id, reason)
+            return self.not_applicable(criterion_id, reason)
         criterion = self._criterion(criterion_id)
+        if isinstance(criterion, NotDemanded):
+            return criterion
         share = replace(criterion, alpha=criterion.alpha / self._run.looks)
         for look in range(self._run.looks):
             verdict = self._look(share, statistic, competence, look)
             if verdict.outcome != "inconclusive":
                 break
-        self._report(verdict)
+        return self._decided(verdict)
 
     def _look(self, criterion: Criterion, statistic: Statistic, competence: Statistic | None, look: int) -> Verdict:
         table, seed = self._run.table(self.family, self.design, look), self._run.options.seed
@@ -82,19 +88,20 @@ class Judge:
             return not_applicable(criterion, reason)
         return decide(statistic(table, alpha=criterion.alpha, seed=seed), criterion)
 
-    def skip(self, criterion_id: str, reason: str) -> None:
-        """Report that a criterion does not apply to this model; the test ends here."""
-        self._report(not_applicable(self._criterion(criterion_id), reason))
+    def not_applicable(self, criterion_id: str, reason: str) -> Decided | NotDemanded:
+        """Decide that a criterion does not apply to this model."""
+        criterion = self._criterion(criterion_id)
+        return criterion if isinstance(criterion, NotDemanded) else self._decided(not_applicable(criterion, reason))
 
-    def _criterion(self, criterion_id: str) -> Criterion:
-        """Return what is demanded; where nothing is, a source is silent (skip) or a thresholds file lacks it (fail)."""
+    def _criterion(self, criterion_id: str) -> Criterion | NotDemanded:
+        """Return what is demanded; a source may report nothing, the desirable property needs a bound in any case."""
         run, finding = self._run, self.finding
         try:
             return run.thresholds.criterion(self.family, run.data_name, finding.id, criterion_id, run.options.expect)
-        except UsageError as error:
-            if run.options.expect == "published":
-                pytest.skip(f"no source reports {finding.id}.{criterion_id} for {self.family}: nothing to reproduce")
-            pytest.fail(str(error), pytrace=False)
+        except UsageError:
+            if run.options.expect != "published":
+                raise
+            return NotDemanded(f"no source reports {finding.id}.{criterion_id} for {self.family}: nothing to reproduce")
 
     def _fault(self, table: Table) -> str | None:
         """Say why a table cannot be judged: nothing in it, or too much left out of it."""
@@ -120,45 +127,10 @@ class Judge:
             return f"the model cannot read these stimuli: {found} on the plain condition, at least {wanted:g} is needed"
         return None
 
-    def _report(self, verdict: Verdict) -> None:
-        """Tell pytest, and keep the verdict for the report."""
-        options, fingerprint = self._run.options, self.model.fingerprint
+    def _decided(self, verdict: Verdict) -> Decided:
+        """Return the verdict with the known failure that the thresholds list for these weights, if any."""
+        options = self._run.options
         known = self._run.thresholds.known_failure(
-            verdict.criterion.id, self.family, fingerprint, options.limit, options.seed
+            verdict.criterion.id, self.family, self.model.fingerprint, options.limit, options.seed
         )
-        self._item.stash[DECIDED] = Decided(self.family, self.finding, verdict, known)
-        if verdict.outcome == "not applicable":
-            pytest.skip(verdict.reason)
-        if known is not None:
-            _expect_failure(verdict, known)
-        elif verdict.outcome == "inconclusive" and not options.gate:
-            pytest.xfail(verdict.reason)
-        elif verdict.outcome != "pass":
-            pytest.fail(_explained(self.finding, verdict, gate=options.gate), pytrace=False)
-
-
-def _expect_failure(verdict: Verdict, known: str) -> None:
-    """Accept of what is known to fail that it fails, or that the data do not decide it; never an error, nor a pass."""
-    if verdict.outcome in ("fail", "inconclusive"):
-        pytest.xfail(f"known failure: {known}")
-    pytest.fail(
-        f"{verdict.criterion.id} is listed under known_failures ({known}), but it did not fail: {verdict.outcome}, "
-        f"{verdict.reason}; take it off the list",
-        pytrace=False,
-    )
-
-
-def _explained(finding: Finding, verdict: Verdict, *, gate: bool) -> str:
-    lines = [f"{verdict.criterion.id}: {verdict.outcome}", f"  claim: {finding.claim}", f"  found: {verdict.reason}"]
-    if gate and verdict.outcome == "inconclusive":
-        lines.append("  --gate asks for a decision: more data (--limit N) would give one")
-    return "\n".join([*lines, f"  why this bound: {verdict.criterion.why}"])
-
-
-def judge_of(request: pytest.FixtureRequest) -> Judge:
-    """Return the judge of a test by its `audit` mark; a test without one is told how to get it."""
-    mark, family = request.node.get_closest_marker("audit"), family_of(request.node)
-    if mark is None or len(mark.args) != 2 or family is None:
-        raise pytest.UsageError(f"{request.node.nodeid}: `judge` needs a mark, @pytest.mark.audit(FINDING, DESIGN)")
-    finding, design = mark.args
-    return Judge(request.config.stash[RUN], family, finding, design, request.node)
+        return Decided(self.family, self.finding, verdict, known)
