@@ -1,1 +1,1 @@
-"""One module a finding: claim, source, design, and two lines of test. The audits come with the main job."""
+"""The audits: one module per finding, with its claim, source, designs, exhibits and tests."""

@@ -38,7 +38,7 @@ from benchmarks.timing import Row, duel
 from benchmarks.watch import Clock, Watch
 from vlaudit import load
 from vlaudit.execution.batches import in_order
-from vlaudit.execution.plan import Planned, plan
+from vlaudit.execution.plan import PlannedPass, plan
 from vlaudit.measures import ModalityClusters, Reduction, Unit
 from vlaudit.models.base import ForwardRequest, ModelAdapter
 from vlaudit.samples import Sample
@@ -83,14 +83,14 @@ def audited(subject: Subject, limit: int) -> Watch:
     return watch
 
 
-def planned_of(watch: Watch, model: ModelAdapter) -> list[Planned]:
+def planned_of(watch: Watch, model: ModelAdapter) -> list[PlannedPass]:
     """Return the distinct inputs of an audit that was watched, in the order in which they ran."""
     (designs,) = watch.run._designs.values()  # noqa: SLF001 (what was selected; nobody else asks)
     options = watch.run.options
     return in_order(plan(list(designs.values()), watch.run.samples(0), model, options.seed).inputs)
 
 
-def passes(model: ModelAdapter, inputs: Sequence[Planned], size: int) -> Clock:
+def passes(model: ModelAdapter, inputs: Sequence[PlannedPass], size: int) -> Clock:
     """Answer the requests in batches of one size, and keep nothing."""
     requests = [planned.request for planned in inputs]
     start = Clock()
@@ -99,7 +99,7 @@ def passes(model: ModelAdapter, inputs: Sequence[Planned], size: int) -> Clock:
     return Clock().since(start)
 
 
-def best_size(subject: Subject, inputs: Sequence[Planned]) -> int:
+def best_size(subject: Subject, inputs: Sequence[PlannedPass]) -> int:
     """Return the batch size that answers a spread of the inputs fastest."""
     block = 128  # whole stretches of the order, so that neighbours share their images as they do in a run
     starts = np.linspace(0, max(len(inputs) - block, 0), max(min(TRIED, len(inputs)) // block, 1)).astype(int)
@@ -124,9 +124,9 @@ def cost_rows(subject: Subject, limit: int, rounds: int) -> Iterator[str]:
     yield from saved_lines(watch, inputs)
 
 
-def saved_lines(watch: Watch, inputs: Sequence[Planned]) -> Iterator[str]:
+def saved_lines(watch: Watch, inputs: Sequence[PlannedPass]) -> Iterator[str]:
     """Say what merging saves: against designs one by one, against tests one by one, and in images encoded."""
-    wanted = Counter(want.design.id for planned in inputs for want in planned.wants)
+    wanted = Counter(consumer.design.id for planned in inputs for consumer in planned.consumers)
     by_test = sum(count * watch.tests[design] for design, count in wanted.items())
     designs = wanted.total() / len(inputs)
     met = "met" if designs >= FEWER else "MISSED"

@@ -1,4 +1,4 @@
-"""A finding, how it is measured, what is demanded, and what is decided: the vocabulary of an audit.
+"""The vocabulary of an audit: finding, design, case, criterion, verdict, and the rule that decides.
 
 *Pass = the checkpoint has the stated desirable property.* A number without an interval never reaches a verdict.
 """
@@ -6,33 +6,43 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from statistics import NormalDist
-from typing import Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Literal, Protocol, get_args, runtime_checkable
 
-from vlaudit.errors import UsageError
-from vlaudit.measures.base import Measure, Unit
-from vlaudit.models.base import Capabilities
+from vlaudit.errors import UsageError, nearest
+from vlaudit.measures.base import Measure, Requirement, Unit
+from vlaudit.models.base import Architecture, Capabilities
 from vlaudit.perturbations.base import Perturbation
-from vlaudit.samples import Sample
-from vlaudit.statistics.base import Estimate, NoEstimate
-from vlaudit.tables import Table
-from vlaudit.traces import Reading
+from vlaudit.selection import Selection
+from vlaudit.statistics.base import Estimate, NoEstimate, Statistic
+from vlaudit.tables import IMAGE, UNIT, Table
 
 Outcome = Literal["pass", "fail", "inconclusive", "not applicable", "error"]
-POWER = 0.8  # chance that the number of images we name is enough
-NOBODY_HAS = 10**9  # images; a value so near its bound lies on it, for all that can be found out
+POWER = 0.8  # probability that the number of images in a message is enough
+MAX_IMAGES = 10**9
+"""Above this many images, treat the value as equal to the bound."""
 
 
 @runtime_checkable
 class Exhibit(Protocol):
-    """A picture or a table that the report shows under a finding; settings are fields, the table comes by the call."""
+    """A figure or a table in the report; settings are fields, the data of its design come by the call."""
 
     title: str
 
+    @property
+    def design(self) -> Design:
+        """The design whose table it shows."""
+        ...
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """The columns that it reads."""
+        ...
+
     def render(self, table: Table, units: Mapping[str, Unit]) -> str:
-        """Return a fragment of HTML, with text from data escaped and images inside it; `units` by their ids."""
+        """Return a fragment of HTML, with text from data escaped and images embedded; `units` by their ids."""
         ...
 
 
@@ -41,8 +51,8 @@ class Finding:
     """A published finding, as a claim about a checkpoint.
 
     `claim` is the desirable property in one sentence; `source` paper and section; `failing` what a failure means for
-    someone who ships; `published` names the figures that the report shows beside ours, text to text; `exhibits` is what
-    it draws.
+    someone who ships the checkpoint; `published` maps names to the published figures that the report shows next to
+    ours, as text; `exhibits` are its figures and tables.
     """
 
     id: str
@@ -53,38 +63,124 @@ class Finding:
     exhibits: tuple[Exhibit, ...] = ()
 
 
-class Ask(NamedTuple):
-    """One input of a unit: a sample, the perturbations that make it a condition, and what to read."""
-
-    sample: Sample
-    changes: tuple[Perturbation, ...]
-    readings: frozenset[Reading]
-
-
-def fits_all(capabilities: Capabilities) -> str | None:  # noqa: ARG001 (what `unfit` is given)
-    """Say of every model that it can be measured."""
-    return None
-
-
 @dataclass(frozen=True)
 class Design:
     """How a finding is measured.
 
-    `units(samples, seed)` chooses what rows are about; `asks(unit)` gives the conditions of a unit by name; equal
-    inputs of all selected designs merge into one pass. `measure` reduces the traces. `unfit` says why a model of these
-    capabilities cannot be measured so, or None: then nothing is planned, and no unit counts as refused.
+    `units` selects the units of the samples; `conditions` maps names to the perturbations that make a condition of a
+    unit's sample; `measure` reduces the traces and states what it reads. Equal inputs of all designs run once.
+    `competence` estimates, from 0 to 1, whether the model can read the stimuli at all, `competence_requires` states
+    what a model must meet for that to be defined. `not_for` maps architectures that the design does not suit to the
+    reason.
+    A unit of which a condition cannot be made is refused and counted; with `optional` it is left out uncounted, for
+    questions that only few captions allow.
     """
 
     id: str
-    units: Callable[[Iterable[Sample], int], Iterator[Unit]]
-    asks: Callable[[Unit], Mapping[str, Ask]]
+    units: Selection
+    conditions: Mapping[str, tuple[Perturbation, ...]]
     measure: Measure
-    unfit: Callable[[Capabilities], str | None] = fits_all
+    competence: Statistic | None = None
+    competence_requires: Requirement | None = None
+    not_for: Mapping[str, str] = field(default_factory=dict)
+    optional: bool = False
+
+    def __post_init__(self) -> None:
+        check_architectures(f"design {self.id}", self.not_for)
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """Names of the columns of its table."""
+        return self.units.columns | self.measure.columns(self.conditions) | {UNIT, IMAGE}
+
+    def unsupported(self, capabilities: Capabilities) -> str | None:
+        """Return why a model with these capabilities cannot be measured so, or None; nothing is planned then."""
+        if reason := self.not_for.get(capabilities.architecture):
+            return reason
+        lacks = (capabilities.lacks(reading) for reading in sorted(self.measure.needs, key=repr))
+        unmet = (_unmet(requirement, capabilities) for requirement in sorted(self.measure.requires))
+        return next((reason for reason in (*lacks, *unmet) if reason), None)
+
+
+def _unmet(requirement: Requirement, capabilities: Capabilities) -> str | None:
+    if requirement == "joint softmax" and not capabilities.joint_softmax:
+        return "its text and image keys do not share one softmax, so the attention masses on them cannot be compared"
+    if requirement == "comparable matches" and capabilities.match != "log-odds":
+        return "its match scores can be compared between captions of one image only"
+    return None
+
+
+@dataclass(frozen=True)
+class AuditCase:
+    """One test of an audit, as its mark declares it: `@pytest.mark.audit(FINDING, DESIGN, STATISTIC, ...)`.
+
+    `name` is the criterion's name within the finding: the test function's without `test_`, and its parameters in
+    brackets. `explanation` is the test's docstring. `statistic` estimates what is judged. `not_for` maps architectures
+    to the reason why this criterion is shown, not judged.
+    """
+
+    finding: Finding
+    design: Design
+    statistic: Statistic
+    name: str
+    explanation: str = ""
+    not_for: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_architectures(self.id, self.not_for)
+
+    @property
+    def id(self) -> str:
+        """FINDING.NAME, as thresholds and reports name the criterion."""
+        return f"{self.finding.id}.{self.name}"
+
+    def unsupported(self, capabilities: Capabilities) -> str | None:
+        """Return why a model with these capabilities is not judged by it, or None."""
+        return self.design.unsupported(capabilities) or self.not_for.get(capabilities.architecture)
+
+    def competence(self, capabilities: Capabilities) -> Statistic | None:
+        """Return the statistic that tells whether a model with these capabilities can read the stimuli, if any."""
+        requires = self.design.competence_requires
+        return None if requires and _unmet(requires, capabilities) else self.design.competence
+
+    def check(self) -> None:
+        """Raise `UsageError` where a statistic or an exhibit reads a column that its design does not have."""
+        for statistic in (self.statistic, self.design.competence):
+            if statistic is not None:
+                _check_columns(f"{self.id}: {statistic!r}", statistic.columns, self.design)
+        for exhibit in self.finding.exhibits:
+            _check_columns(f"{self.finding.id}: the exhibit {exhibit.title!r}", exhibit.columns, exhibit.design)
+
+
+def _check_columns(reader: str, wanted: Iterable[str], design: Design) -> None:
+    for column in sorted(set(wanted) - design.columns):
+        raise UsageError(
+            f"{reader} reads the column {column!r}, which design {design.id} does not have"
+            f"{nearest(column, sorted(design.columns))}"
+        )
+
+
+def check_architectures(where: str, names: Iterable[str]) -> None:
+    """Raise `UsageError` for a name that is no architecture."""
+    known = get_args(Architecture)
+    for name in names:
+        if name not in known:
+            raise UsageError(f"{where}: not_for names an architecture, got {name!r}{nearest(name, known)}")
+
+
+def case_name(function: str, parameters: Mapping[str, object]) -> str:
+    """Return the name of a criterion from its test function and the parameters of one case.
+
+    >>> case_name("test_links", {"kind": "people", "direction": "text_image"}), case_name("test_flips", {})
+    ('links[people-text_image]', 'flips')
+    """
+    values = "-".join(str(value) for value in parameters.values())
+    return function.removeprefix("test_") + (f"[{values}]" if values else "")
 
 
 @dataclass(frozen=True)
 class Criterion:
-    """What is demanded of an estimate: exactly one of `at_least`, `at_most`, `within`; `why` the bound is where it is.
+    """Bound on an estimate: exactly one of `at_least`, `at_most`, `within`; `why` gives the reason for its value.
 
     `alpha` is the criterion's share of the suite's error: its interval covers with probability 1 - alpha.
     """
@@ -125,7 +221,7 @@ class Criterion:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was decided about one criterion, and why; `needed` is how many images would probably decide it."""
+    """Decision on one criterion, with its reason; `needed` is the number of images that would probably decide it."""
 
     criterion: Criterion
     outcome: Outcome
@@ -154,28 +250,28 @@ def decide(estimate: Estimate | NoEstimate, criterion: Criterion) -> Verdict:
         return Verdict(criterion, "fail", shown, estimate)
     needed = _needed(estimate, criterion)
     enough = (
-        f"about {needed:,} images would decide it" if needed else "the value lies on the bound, no number decides it"
+        f"about {needed:,} images would decide it" if needed else "the value equals the bound, no number decides it"
     )
     return Verdict(criterion, "inconclusive", f"{shown}; {enough}", estimate, needed)
 
 
 def not_applicable(criterion: Criterion, reason: str) -> Verdict:
-    """Return the verdict on a criterion that this model or these stimuli cannot speak to."""
+    """Return the verdict on a criterion that cannot be judged on this model or these data."""
     return Verdict(criterion, "not applicable", reason)
 
 
 def _needed(estimate: Estimate, criterion: Criterion) -> int | None:
-    """Return how many clusters would decide in four cases of five, if the value found is the true one; None on a bound.
+    """Return how many clusters would decide with probability `POWER`, if the value is the true one; None on a bound.
 
-    An interval's reach falls with the square root of the number, and the next value scatters around this one: so the
-    reach must fall to the distance from the bound, less what a fifth of the next values stray. Two digits are kept.
+    The half-width of an interval shrinks with the square root of the number, and the next estimate varies around this
+    one: the half-width must shrink to the distance from the bound, less that variation. Two digits are kept.
     """
     z = NormalDist().inv_cdf
     stray = 1 + z(POWER) / z(1 - estimate.alpha / 2)
     shrink = max(
         (reach * stray / gap if gap else math.inf for reach, gap in _crossings(estimate, criterion)), default=1
     )
-    if estimate.clusters * min(shrink, NOBODY_HAS) ** 2 > NOBODY_HAS:
+    if estimate.clusters * min(shrink, MAX_IMAGES) ** 2 > MAX_IMAGES:
         return None
     needed = max(estimate.clusters * shrink**2, estimate.clusters + 1)
     digit: int = 10 ** max(math.floor(math.log10(needed)) - 1, 0)
@@ -183,9 +279,9 @@ def _needed(estimate: Estimate, criterion: Criterion) -> int | None:
 
 
 def _crossings(estimate: Estimate, criterion: Criterion) -> Iterator[tuple[float, float]]:
-    """Yield, for each bound that the interval must come clear of, its reach towards it and the value's distance.
+    """Yield half-width towards and distance from each bound that the interval must exclude.
 
-    A value between the bounds must come clear of both, one outside only of the bound beside it.
+    An interval around a value between the bounds must exclude both, around a value outside only the nearer one.
     """
     low, high = criterion.bounds
     below, above = estimate.value - estimate.low, estimate.high - estimate.value

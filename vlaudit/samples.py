@@ -180,15 +180,27 @@ class Phrase:
 
 @dataclass(frozen=True)
 class Slot:
-    """One word of the caption that can be asked for: hide it, and the image (or a hint) must supply it.
+    """One word of the caption that a model can be tested on: hide it, and the image (or a hint) must supply it.
 
     `kind` names the question ("color", "object", "hand side", ...); `region_ids` are the regions that answer it.
+    `answer` is the word that is true of the image, in lower case, and `choices` are the words a model chooses from,
+    the answer included. The data set fills both in. A perturbation of the image that changes the truth (mirror,
+    recolour) changes the answer with it; an edit of the caption changes neither. A slot without choices cannot be
+    tested. `asked` marks the one slot that a unit tests.
     """
 
     start: int
     end: int
     kind: str
     region_ids: tuple[str, ...] = ()
+    answer: str = ""
+    choices: tuple[str, ...] = ()
+    asked: bool = False
+
+    def answered(self, answer: str) -> Slot:
+        """Return the slot with another true answer, which is added to the choices where it is not one of them."""
+        choices = self.choices if answer in self.choices or not self.choices else (*self.choices, answer)
+        return replace(self, answer=answer, choices=choices)
 
 
 @dataclass(frozen=True)
@@ -205,8 +217,10 @@ class Sample:
     """One image with one caption, and what is known about both.
 
     `hidden_phrases` are spans of the caption that the model must not read; its adapter renders its own mask token.
-    `world` is what the image was drawn from, where it was drawn (see `vlaudit.datasets.scenes`).
-    Raises `DataError` where a span leaves the caption or a region is named that does not exist.
+    `world` is what the image was drawn from, where it was drawn (see `vlaudit.datasets.scenes`). `partner` is a sample
+    of another image with another caption, for conditions that exchange one of them; the unit selection sets it.
+    Raises `DataError` where a span leaves the caption, a region is named that does not exist, or the answer of a slot
+    is not one of its choices.
     """
 
     id: str
@@ -219,6 +233,7 @@ class Sample:
     slots: tuple[Slot, ...] = ()
     hidden_phrases: tuple[Span, ...] = ()
     world: object | None = field(default=None, compare=False, repr=False)
+    partner: Sample | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         ids = {region.id for region in self.regions}
@@ -232,6 +247,12 @@ class Sample:
             _check_known(self.id, (relation.subject, relation.object), ids)
         for span in self.hidden_phrases:
             self._check_span(*span)
+        for slot in self.slots:
+            if slot.choices and slot.answer not in slot.choices:
+                raise DataError(
+                    f"sample {self.id}: the answer of a slot must be one of its choices ({', '.join(slot.choices)}), "
+                    f"got {slot.answer!r}"
+                )
 
     def _check_span(self, start: int, end: int) -> None:
         if not 0 <= start < end <= len(self.caption):
@@ -251,8 +272,23 @@ class Sample:
         """Return the characters of the caption that a phrase, slot or span covers."""
         return self.caption[part.start : part.end]
 
+    @property
+    def asked_slot(self) -> Slot | None:
+        """The slot that is tested, as it is after every edit of the caption; None where no slot is marked."""
+        return next((slot for slot in self.slots if slot.asked), None)
+
+    def differs_from(self, other: Sample) -> bool:
+        """Return whether the other sample has another image, by id and by pixels where known, and another caption."""
+        if self.image_id == other.image_id or self.caption.casefold() == other.caption.casefold():
+            return False
+        return self.image is None or other.image is None or self.image.key != other.image.key
+
+    def asking(self, slot: Slot) -> Sample:
+        """Return the sample with this slot as the tested one; nothing is hidden by that."""
+        return replace(self, slots=tuple(replace(one, asked=one == slot) for one in self.slots))
+
     def hiding(self, *parts: Phrase | Slot | Span) -> Sample:
-        """Return the sample with these parts of the caption hidden from the model, beside those hidden already."""
+        """Return the sample with these parts of the caption hidden, in addition to those hidden already."""
         spans = {*self.hidden_phrases, *(Span(part.start, part.end) for part in parts)}
         return replace(self, hidden_phrases=tuple(sorted(spans)))
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from vlaudit.datasets.choices import photo_slot
 from vlaudit.datasets.mining import COLOR_WORDS, slots_in
 from vlaudit.datasets.words import COLLECTIVES, NO_NOUNS, NOUN_CLASSES
 from vlaudit.samples import Phrase, Slot, Span, words_of
@@ -82,7 +83,7 @@ def grounded_slots(caption: str, phrases: Sequence[Phrase]) -> tuple[Slot, ...]:
     for phrase in phrases:
         kind, noun = KIND_OF_TYPE.get(phrase.type), _noun(caption, phrase)
         if kind and noun and phrase.region_ids and not _is_part_of_a_word(caption, noun):
-            found[noun] = Slot(*noun, kind, phrase.region_ids)
+            found[noun] = photo_slot(caption, noun, kind, phrase.region_ids)
     return tuple(found[span] for span in sorted(found))
 
 
@@ -96,7 +97,7 @@ def _mined(caption: str, phrases: Sequence[Phrase]) -> Iterator[Slot]:
             yield slot
         elif slot.kind in NOUN_CLASSES:
             if _is_joined(caption, slot, phrase) and phrase.type in KIND_OF_TYPE:
-                yield replace(slot, kind=KIND_OF_TYPE[phrase.type], region_ids=phrase.region_ids)
+                yield photo_slot(caption, Span(slot.start, slot.end), KIND_OF_TYPE[phrase.type], phrase.region_ids)
         else:
             yield replace(slot, region_ids=phrase.region_ids)
 

@@ -34,6 +34,11 @@ class OtherCaptions:
         naming = (caption for caption in self.captions if word in _words(caption))
         return next(naming, None)
 
+    def foils(self, sample: Sample, slot: Slot) -> tuple[str, ...]:
+        """Return the choices of the slot that nothing known about the image names: no caption of it, and no region."""
+        known = " . ".join([sample.caption, *self.captions, *(region.label for region in sample.regions)])
+        return tuple(word for word in slot.choices if not names_word(known, word))
+
 
 def _words(caption: str) -> set[str]:
     return {caption[span.start : span.end].lower() for span in words_of(caption)}

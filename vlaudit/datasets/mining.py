@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from vlaudit.datasets.choices import photo_slot
 from vlaudit.datasets.words import (
     BODY_PARTS,
     COLORED_THINGS,
@@ -47,7 +48,7 @@ def slots_in(caption: str) -> tuple[Slot, ...]:
     """
     spans = words_of(caption)
     found = {**_nouns(caption, spans), **_colors(caption, spans), **_sides(caption)}
-    return tuple(Slot(span.start, span.end, kind) for span, kind in sorted(found.items()))
+    return tuple(photo_slot(caption, span, kind) for span, kind in sorted(found.items()))
 
 
 def _colors(caption: str, spans: list[Span]) -> dict[Span, str]:

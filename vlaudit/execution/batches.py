@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import torch
 
 from vlaudit.errors import RefusedSample, UsageError
-from vlaudit.execution.plan import Planned
+from vlaudit.execution.plan import PlannedPass
 from vlaudit.models.base import ModelAdapter
 from vlaudit.traces import Attention, Hidden, Trace
 
@@ -18,7 +18,7 @@ _WORTH = 1.05  # a larger batch must be a twentieth faster a sample, or its memo
 _PATIENCE = 2  # sizes that may disappoint before the best is settled on: what else the machine does costs one, too
 
 
-def in_order(inputs: Sequence[Planned]) -> list[Planned]:
+def in_order(inputs: Sequence[PlannedPass]) -> list[PlannedPass]:
     """Return the inputs with like ones together: those that bring back most first, longest captions first.
 
     What does not fit into memory then shows at once. Inputs of one image stay together as far as that goes, so that
@@ -27,7 +27,7 @@ def in_order(inputs: Sequence[Planned]) -> list[Planned]:
     return sorted(inputs, key=_cost)
 
 
-def _cost(planned: Planned) -> tuple[int, int, str, str]:
+def _cost(planned: PlannedPass) -> tuple[int, int, str, str]:
     sample = planned.request.sample
     heavy = sum(isinstance(reading, Attention | Hidden) for reading in planned.request.readings)
     return -heavy, -(len(sample.caption) // 8), sample.image.key if sample.image else "", planned.request.key
@@ -65,11 +65,11 @@ class BatchSize:
 
 
 def run_batches(
-    inputs: Sequence[Planned],
+    inputs: Sequence[PlannedPass],
     adapter: ModelAdapter,
     size: BatchSize,
-    done: Callable[[Sequence[Planned], Sequence[Trace]], None],
-    refuse: Callable[[Planned, str], None],
+    done: Callable[[Sequence[PlannedPass], Sequence[Trace]], None],
+    refuse: Callable[[PlannedPass, str], None],
 ) -> list[int]:
     """Run every input, hand each finished batch to `done`, and return how large the batches were.
 
@@ -102,7 +102,7 @@ def run_batches(
     return sizes
 
 
-def _broken(planned: Planned) -> str | None:
+def _broken(planned: PlannedPass) -> str | None:
     try:
         if planned.request.sample.image is not None:
             planned.request.sample.image.pixels()

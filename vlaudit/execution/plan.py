@@ -1,13 +1,13 @@
-"""Plan a run: every distinct input once, with all readings that anybody asks of it.
+"""Plan a run: every distinct input once, with all readings that any design needs of it.
 
-Units are chosen, their conditions made, equal requests merged and their readings united, before a model runs.
+Units are selected, their conditions made, equal requests merged and their readings united, before a model runs.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 from vlaudit.errors import RefusedSample
 from vlaudit.findings import Design
@@ -19,8 +19,8 @@ from vlaudit.traces import Reading
 
 
 @dataclass(frozen=True)
-class Want:
-    """One condition of one unit that waits for a trace."""
+class Consumer:
+    """One condition of one unit that needs a trace, with the sample as the condition perturbed it."""
 
     design: Design
     unit: Unit
@@ -29,91 +29,110 @@ class Want:
 
 
 @dataclass(frozen=True)
-class Planned:
-    """One distinct input: what to read, and who waits for it."""
+class PlannedPass:
+    """One distinct input: its request with all readings, and the conditions that consume its trace."""
 
     request: ForwardRequest
-    wants: tuple[Want, ...]
+    consumers: tuple[Consumer, ...]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The distinct inputs of a run, and what was left out on the way.
+    """The distinct inputs of a run, and the units that were left out.
 
-    `units` maps a design to its units by id; `refused` counts units left out, by design and reason; `asked` is how
-    many passes the designs would run one by one.
+    `units` maps a design to its units by id; `refused` counts units left out, by design and reason; `requested` is the
+    number of passes that the designs would run one by one.
     """
 
-    inputs: tuple[Planned, ...]
+    inputs: tuple[PlannedPass, ...]
     units: dict[str, dict[str, Unit]]
     refused: dict[str, Counter[str]] = field(default_factory=dict)
-    asked: int = 0
+    requested: int = 0
 
 
 @dataclass(frozen=True)
-class Posed:
-    """A unit with its conditions as requests by name; or, where one of them makes no sense, why it has none."""
+class UnitRequests:
+    """A unit with its conditions as requests by name; or, where one cannot be made, the reason."""
 
     unit: Unit
     requests: dict[str, ForwardRequest]
     refused: str | None = None
 
 
-def pose(design: Design, samples: Iterable[Sample], seed: int) -> list[Posed]:
-    """Choose the units of a design and make their conditions: all that a plan needs and that no model changes."""
-    return [_posed(design, unit, seed) for unit in design.units(samples, seed)]
+def unit_requests(design: Design, samples: Iterable[Sample], seed: int) -> list[UnitRequests]:
+    """Select the units of a design and make their conditions: the part of a plan that does not depend on the model."""
+    return list(_selected(design, samples, seed))
 
 
-def _posed(design: Design, unit: Unit, seed: int) -> Posed:
+def _selected(design: Design, samples: Iterable[Sample], seed: int) -> Iterator[UnitRequests]:
+    """Yield the first candidate whose conditions can be made; without one, the first with its reason, if counted."""
+    for candidates in design.units(samples, seed):
+        refused: UnitRequests | None = None
+        for unit in candidates:
+            made = _made(design, replace(unit, seed=seed))
+            if made.refused is None:
+                yield made
+                break
+            refused = refused or made
+        else:
+            if refused is not None and not design.optional:
+                yield refused
+
+
+def _made(design: Design, unit: Unit) -> UnitRequests:
+    if reason := design.measure.refusal(unit):
+        return UnitRequests(unit, {}, reason)
+    requests = {}
     try:
-        return Posed(
-            unit,
-            {
-                condition: ForwardRequest(apply(ask.changes, ask.sample, seed), ask.readings)
-                for condition, ask in design.asks(unit).items()
-            },
-        )
+        for name, perturbations in design.conditions.items():
+            sample = apply(perturbations, unit.sample, unit.seed)
+            requests[name] = ForwardRequest(sample, design.measure.readings(sample))
     except RefusedSample as refusal:
-        return Posed(unit, {}, refusal.reason)
+        return UnitRequests(unit, {}, refusal.reason)
+    return UnitRequests(unit, requests)
 
 
-Poser = Callable[[Design], Sequence[Posed]]
-"""Gives what `pose` made of a design, so that several models can share it."""
+RequestSource = Callable[[Design], Sequence[UnitRequests]]
+"""Gives what `unit_requests` made of a design, so that several models can share it."""
 
 
 def plan(
-    designs: Sequence[Design], samples: Iterable[Sample], adapter: ModelAdapter, seed: int, posed: Poser | None = None
+    designs: Sequence[Design],
+    samples: Iterable[Sample],
+    adapter: ModelAdapter,
+    seed: int,
+    source: RequestSource | None = None,
 ) -> Plan:
-    """Plan what the designs need of a model; `posed` gives what was made before of these samples with this seed.
+    """Plan the passes that the designs need of a model; `source` gives requests that exist already.
 
-    A unit is refused, and counted with the reason, where one of its conditions makes no sense for its sample or cannot
+    A unit is refused, and counted with the reason, where one of its conditions cannot be made for its sample or cannot
     be answered by the model: a unit is measured under all of its conditions or not at all.
     """
     samples = list(samples)
-    gathered: dict[str, list[Want]] = defaultdict(list)
+    consumers: dict[str, list[Consumer]] = defaultdict(list)
     readings: dict[str, set[Reading]] = defaultdict(set)
     units: dict[str, dict[str, Unit]] = {design.id: {} for design in designs}
     refused: dict[str, Counter[str]] = {design.id: Counter() for design in designs}
-    asked = 0
+    requested = 0
     for design in designs:
-        if design.unfit(adapter.capabilities):
+        if design.unsupported(adapter.capabilities):
             continue
-        for one in posed(design) if posed else pose(design, samples, seed):
-            if reason := one.refused or _unanswered(one, adapter):
+        for made in source(design) if source else unit_requests(design, samples, seed):
+            if reason := made.refused or _unanswered(made, adapter):
                 refused[design.id][reason] += 1
                 continue
-            units[design.id][one.unit.id] = one.unit
-            asked += len(one.requests)
-            for condition, request in one.requests.items():
-                gathered[request.key].append(Want(design, one.unit, condition, request.sample))
+            units[design.id][made.unit.id] = made.unit
+            requested += len(made.requests)
+            for condition, request in made.requests.items():
+                consumers[request.key].append(Consumer(design, made.unit, condition, request.sample))
                 readings[request.key] |= request.readings
     inputs = tuple(
-        Planned(ForwardRequest(wants[0].sample, frozenset(readings[key])), tuple(wants))
-        for key, wants in gathered.items()
+        PlannedPass(ForwardRequest(consuming[0].sample, frozenset(readings[key])), tuple(consuming))
+        for key, consuming in consumers.items()
     )
-    return Plan(inputs, units, refused, asked)
+    return Plan(inputs, units, refused, requested)
 
 
-def _unanswered(posed: Posed, adapter: ModelAdapter) -> str | None:
-    """Say why the model cannot answer one of a unit's conditions."""
-    return next((reason for request in posed.requests.values() if (reason := adapter.refusal(request))), None)
+def _unanswered(made: UnitRequests, adapter: ModelAdapter) -> str | None:
+    """Return why the model cannot answer one of a unit's conditions, or None."""
+    return next((reason for request in made.requests.values() if (reason := adapter.refusal(request))), None)

@@ -1,4 +1,4 @@
-"""Run a plan: traces are reduced as each batch ends, rows are kept, everything else is dropped."""
+"""Run a plan: traces are reduced as each batch ends, rows are kept, everything else is freed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 
 from vlaudit.errors import RefusedSample
 from vlaudit.execution.batches import BatchSize, run_batches
-from vlaudit.execution.plan import Plan, Planned, Want
+from vlaudit.execution.plan import Consumer, Plan, PlannedPass
 from vlaudit.execution.progress import Progress
 from vlaudit.findings import Design
 from vlaudit.measures.base import Numbers, Reduction, Unit
@@ -22,12 +22,15 @@ from vlaudit.traces import Trace
 
 @dataclass(frozen=True)
 class Measured:
-    """What a run gave: one table a design, the units that its rows are about, and how the passes were batched."""
+    """Result of a run: one table per design, the units of its rows, and the batch sizes.
+
+    `passes` counts distinct inputs, `requested` what the designs would have run one by one.
+    """
 
     tables: Mapping[str, Table]
     units: Mapping[str, Mapping[str, Unit]]
     passes: int
-    asked: int
+    requested: int
     batches: tuple[int, ...]
 
 
@@ -42,69 +45,69 @@ def run(
     collector = _Collector(plan)
     progress = progress or Progress(len(plan.inputs))
 
-    def done(batch: Sequence[Planned], traces: Sequence[Trace]) -> None:
+    def done(batch: Sequence[PlannedPass], traces: Sequence[Trace]) -> None:
         collector.take(batch, traces)
         progress.advance(len(batch))
 
     sizes = run_batches(plan.inputs, adapter, BatchSize(batch_size), done, collector.refuse)
     progress.close()
-    return Measured(collector.tables(), plan.units, len(plan.inputs), plan.asked, tuple(sizes))
+    return Measured(collector.tables(), plan.units, len(plan.inputs), plan.requested, tuple(sizes))
 
 
 class _Collector:
-    """Gathers what conditions gave until a unit is complete, and makes its row."""
+    """Collects the numbers of conditions until a unit is complete, and makes its row."""
 
     def __init__(self, plan: Plan) -> None:
         self._open: dict[tuple[str, str], dict[str, Numbers]] = defaultdict(dict)
         self._missing: Counter[tuple[str, str]] = Counter(
-            (want.design.id, want.unit.id) for planned in plan.inputs for want in planned.wants
+            (consumer.design.id, consumer.unit.id) for planned in plan.inputs for consumer in planned.consumers
         )
         self._rows: dict[str, dict[str, dict[str, Any]]] = {design: {} for design in plan.units}
         self._refused = {design: Counter(reasons) for design, reasons in plan.refused.items()}
         self._units = plan.units
         self._lost: set[tuple[str, str]] = set()
 
-    def take(self, batch: Sequence[Planned], traces: Sequence[Trace]) -> None:
+    def take(self, batch: Sequence[PlannedPass], traces: Sequence[Trace]) -> None:
         """Reduce the traces of one batch, design by design."""
-        by_design: dict[str, list[tuple[Want, Trace]]] = defaultdict(list)
+        by_design: dict[str, list[tuple[Consumer, Trace]]] = defaultdict(list)
         for planned, trace in zip(batch, traces, strict=True):
-            for want in planned.wants:
-                by_design[want.design.id].append((want, trace))
+            for consumer in planned.consumers:
+                by_design[consumer.design.id].append((consumer, trace))
         for pairs in by_design.values():
             self._reduce(pairs[0][0].design, pairs)
 
-    def _reduce(self, design: Design, pairs: Sequence[tuple[Want, Trace]]) -> None:
-        reductions = [Reduction(want.unit, want.condition, want.sample, trace) for want, trace in pairs]
+    def _reduce(self, design: Design, pairs: Sequence[tuple[Consumer, Trace]]) -> None:
+        reductions = [Reduction(consumer.unit, consumer.condition, consumer.sample, trace) for consumer, trace in pairs]
         with torch.inference_mode():
             numbers = design.measure.reduce(reductions)
-        for (want, _), one in zip(pairs, numbers, strict=True):
-            self._close(design, want, one)
+        for (consumer, _), one in zip(pairs, numbers, strict=True):
+            self._close(design, consumer, one)
 
-    def _close(self, design: Design, want: Want, numbers: Numbers) -> None:
-        key = design.id, want.unit.id
-        self._open[key][want.condition] = numbers
+    def _close(self, design: Design, consumer: Consumer, numbers: Numbers) -> None:
+        key = design.id, consumer.unit.id
+        self._open[key][consumer.condition] = numbers
         self._missing[key] -= 1
         if self._missing[key] == 0:
             conditions = dict(sorted(self._open.pop(key).items()))  # not in the order in which batches ended
             try:
-                row = design.measure.row(want.unit, conditions)
+                row = design.measure.row(consumer.unit, conditions)
             except RefusedSample as refusal:
                 self._refused[design.id][refusal.reason] += 1
                 return
-            facts = {UNIT: want.unit.id, IMAGE: want.unit.image_id, **(want.unit.facts or {})}
-            self._rows[design.id][want.unit.id] = {**facts, **row}
+            facts = {UNIT: consumer.unit.id, IMAGE: consumer.unit.image_id, **(consumer.unit.facts or {})}
+            self._rows[design.id][consumer.unit.id] = {**facts, **row}
 
-    def refuse(self, planned: Planned, reason: str) -> None:
-        """Give up the units that wait for an input, each counted once."""
-        for want in planned.wants:
-            key = want.design.id, want.unit.id
+    def refuse(self, planned: PlannedPass, reason: str) -> None:
+        """Drop the units that need an input, each counted once."""
+        for consumer in planned.consumers:
+            key = consumer.design.id, consumer.unit.id
             self._open.pop(key, None)
             if key not in self._lost:
                 self._lost.add(key)
-                self._refused[want.design.id][reason] += 1
+                self._refused[consumer.design.id][reason] += 1
 
     def tables(self) -> dict[str, Table]:
-        """Return the rows in the order in which units were chosen, whatever order the batches had."""
+        """Return the rows in the order in which units were selected, independent of the batches."""
         return {
             design: Table.of(
                 [rows[unit] for unit in self._units[design] if unit in rows], refused=self._refused[design]

@@ -1,36 +1,43 @@
-"""What a measure is: traces in, small numbers out, so that nothing of a pass outlives its batch."""
+"""Measures: traces in, small numbers out, so that nothing of a pass outlives its batch."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Literal, NamedTuple
 
-from vlaudit.samples import Sample, Slot
-from vlaudit.traces import Trace
+from vlaudit.errors import RefusedSample
+from vlaudit.samples import Sample, Slot, Span
+from vlaudit.traces import Reading, Trace
 
 
 @dataclass(frozen=True)
 class Unit:
-    """What one row of a table is about: a sample, and the slot of it that is asked for, where there is one.
+    """What one row of a table describes: a sample, in which one slot may be marked as the tested one.
 
-    `id` is unique within a design. Units of one image are one cluster: intervals resample images.
-    `facts` are known before any pass (the answer, its kind, a partner's id) and become columns as they are.
+    `id` is unique within a design. Units of one image form one cluster: intervals resample images.
+    `facts` are known before any pass (the kind of the slot, a phrase's type) and become columns unchanged. `seed` is
+    that of the run, which the random draws of its conditions derive from.
     """
 
     id: str
     sample: Sample
-    slot: Slot | None = None
     facts: Mapping[str, Any] | None = None
+    seed: int = 0
 
     @property
     def image_id(self) -> str:
         """The cluster that the unit belongs to."""
         return self.sample.image_id
 
+    @property
+    def slot(self) -> Slot | None:
+        """The slot that is tested, where there is one."""
+        return self.sample.asked_slot
+
 
 class Reduction(NamedTuple):
-    """One trace to reduce: whose it is, under which condition, and the sample as the model read it."""
+    """One trace to reduce, with its unit, its condition, and the sample as the model read it."""
 
     unit: Unit
     condition: str
@@ -39,23 +46,52 @@ class Reduction(NamedTuple):
 
 
 Numbers = Mapping[str, Any]
-"""Names to what one condition gave: numbers, small arrays (a value a head), or tensors that `row` combines."""
+"""Names to the results of one condition: numbers, small arrays (one value per head), or tensors that `row` combines."""
+
+Requirement = Literal["joint softmax", "comparable matches"]
+"""What a measure needs of a model besides readings: text and image keys under one softmax; match scores that can be
+compared between different images."""
 
 
-@runtime_checkable
-class Measure(Protocol):
-    """Reduces traces. Settings are fields of a frozen dataclass; a call keeps no state."""
+class Measure:
+    """Base class of measures: frozen dataclasses of settings that turn the traces of a unit into columns.
+
+    A subclass defines `needs` (a class attribute will do), `columns` and `reduce`, and overrides the rest where the
+    default does not fit. Calls keep no state.
+    """
+
+    @property
+    def needs(self) -> frozenset[Reading]:
+        """Readings that a model must be able to answer (`Words()` for words of any kind)."""
+        raise NotImplementedError
+
+    @property
+    def requires(self) -> frozenset[Requirement]:
+        """What else is needed of a model."""
+        return frozenset()
+
+    def readings(self, sample: Sample) -> frozenset[Reading]:
+        """Return what to read of the pass over one perturbed sample; `RefusedSample` where it cannot be measured."""
+        return self.needs
+
+    def columns(self, conditions: Iterable[str]) -> frozenset[str]:
+        """Return the names of the columns that `row` gives under conditions of these names."""
+        raise NotImplementedError
+
+    def refusal(self, unit: Unit) -> str | None:
+        """Return why a unit cannot be measured by any model, or None."""
+        return None
 
     def reduce(self, batch: Sequence[Reduction]) -> Sequence[Numbers]:
-        """Return the numbers of each trace, in order; called once a batch, while the traces lie on the device."""
-        ...
+        """Return the numbers of each trace, in order; called once per batch, while the traces are on the device."""
+        raise NotImplementedError
 
     def row(self, unit: Unit, conditions: Mapping[str, Numbers]) -> Numbers:
-        """Return the columns of a unit once all of its conditions are there: numbers, text, or small arrays.
+        """Return the columns of a unit once all of its conditions are reduced: numbers, text, or small arrays.
 
         Raises `RefusedSample` where this model gave nothing that can be compared; the unit is counted with the reason.
         """
-        ...
+        return flat(conditions)
 
 
 def flat(conditions: Mapping[str, Numbers]) -> dict[str, Any]:
@@ -63,3 +99,34 @@ def flat(conditions: Mapping[str, Numbers]) -> dict[str, Any]:
     return {
         f"{condition}.{name}": value for condition, numbers in conditions.items() for name, value in numbers.items()
     }
+
+
+def crossed(conditions: Iterable[str], names: Iterable[str]) -> frozenset[str]:
+    """Return the column names that `flat` gives.
+
+    >>> sorted(crossed(["a", "b"], ["p"]))
+    ['a.p', 'b.p']
+    """
+    names = tuple(names)
+    return frozenset(f"{condition}.{name}" for condition in conditions for name in names)
+
+
+def tested_slot(sample: Sample) -> Slot:
+    """Return the slot that is tested; `RefusedSample` where none is, or where it offers no choice."""
+    slot = sample.asked_slot
+    if slot is None:
+        raise RefusedSample(sample.id, "none of its words is tested: its unit selection must mark a slot")
+    if len(slot.choices) < 2:
+        raise RefusedSample(
+            sample.id, f"its word of kind {slot.kind!r} has no choices to answer from; the data set must name them"
+        )
+    return slot
+
+
+def hidden_row(reduction: Reduction) -> int:
+    """Return which row of `Words` belongs to the tested slot; `RefusedSample` where the slot is not hidden."""
+    slot, hidden = tested_slot(reduction.sample), reduction.sample.hidden_phrases
+    if Span(slot.start, slot.end) not in hidden:
+        raise RefusedSample(reduction.sample.id, f"condition {reduction.condition}: its tested word is not hidden")
+    positions = reduction.trace.text.hidden[hidden.index(Span(slot.start, slot.end))]
+    return reduction.trace.text.hidden_positions.index(positions[0])

@@ -1,8 +1,8 @@
-"""Whether the token states of a layer fall apart into text and image: NMI between 2-means clusters and modality."""
+"""Separability of text and image token states in a layer: NMI between 2-means clusters and modality."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from vlaudit.errors import RefusedSample, UsageError
-from vlaudit.measures.base import Numbers, Reduction, Unit
+from vlaudit.measures.base import Measure, Numbers, Reduction, Unit
 from vlaudit.measures.two_means import mutual_information, two_means
 from vlaudit.seeds import generator
 from vlaudit.traces import Hidden
@@ -26,23 +26,23 @@ _GRAM_VALUES = {"cpu": 2**20, "cuda": 2**24}
 
 
 @dataclass(frozen=True)
-class ModalityClusters:
+class ModalityClusters(Measure):
     """NMI between the 2-means clusters of a stage's token states and their modality, for every stage of one trace.
 
     Columns, each (stages,): `nmi` balanced and layer-normalised (what criteria read), `nmi_raw` balanced, `nmi_full`
-    and `nmi_full_raw` with all tokens. 1: the clusters are the modalities; 0: they have nothing to do with them.
+    and `nmi_full_raw` with all tokens. 1: the clusters equal the modalities; 0: they are independent of them.
 
-    - Balanced: the longer modality is subsampled to the length of the shorter one (image to caption, as a rule); the
-      mean over `draws` subsets that belong to the unit. With 257 image and 12 text tokens, 2-means splits the image
-      instead.
+    - Balanced: the longer modality (usually the image) is subsampled to the length of the shorter one; the mean over
+      `draws` random subsets, whose generator belongs to the unit. With 257 image and 12 text tokens, 2-means would
+      split the image instead.
     - Layer-normalised: every token has mean 0 and variance 1 over its components (no learned scale).
-    - `image` says which image states stand beside the text states of a stage. "each": those of the same stage,
-      counted from the last where there are fewer of one, for models that update both modalities. "final": the last ones
-      at every stage, for models whose fusion layers read finished image states; the numbers then tell a drift of text
-      towards the image, and the columns are called `drift`, `drift_raw`, and so on. Refused where the states differ in
-      width: they lie in no common space.
+    - `image` selects the image states that are compared with the text states of a stage. "each": those of the same
+      stage, counted from the last where one modality has fewer, for models that update both modalities. "final": the
+      last ones at every stage, for models whose fusion layers read finished image states; the numbers then describe a
+      drift of text towards the image, and the columns are called `drift`, `drift_raw`, and so on. Refused where the
+      states differ in width.
 
-    [CLS], [SEP] and what stands for the whole image are left out.
+    [CLS], [SEP] and the global image position are left out.
 
     Source: VALUE 3.1, Table 1. Differs: the paper does not say how tokens of unequal number were treated, nor whether
     states were normalised; both matter, so all four are measured. Best of `restarts` by k-means++ (as
@@ -58,12 +58,18 @@ class ModalityClusters:
         if self.draws < 1 or self.restarts < 1:
             raise UsageError(f"draws and restarts must be at least 1, got {self.draws} and {self.restarts}")
 
+    needs = frozenset({Hidden("text"), Hidden("image")})
+
     @property
     def _name(self) -> str:
         return "nmi" if self.image == "each" else "drift"
 
+    def columns(self, conditions: Iterable[str]) -> frozenset[str]:
+        """Return the four curves, whatever the one condition is called."""
+        return frozenset(f"{self._name}{suffix}" for suffix in ("", "_raw", "_full", "_full_raw"))
+
     def reduce(self, batch: Sequence[Reduction]) -> Sequence[Numbers]:
-        """Return the four curves of each trace, as many at once as memory allows; nothing where there are none."""
+        """Return the four curves of each trace, as many traces at once as memory allows; empty where it has none."""
         tokens = [self._tokens(reduction) for reduction in batch]
         found: list[Numbers] = [{} for _ in batch]
         waiting = [i for i, one in enumerate(tokens) if one.comparable]
@@ -106,7 +112,7 @@ class ModalityClusters:
         return [{name: curve[i] for name, curve in arrays.items()} for i in range(len(tokens))]
 
     def _chances(self, unit: Unit, tokens: _Tokens) -> _Chances:
-        """Draw what belongs to the unit: which tokens stay, and the uniform numbers that seed the restarts."""
+        """Draw the random numbers of a unit: the tokens of each subset, and uniform numbers that seed the restarts."""
         rng = generator(self.seed, "modality clusters", unit.id)
         counts = tokens.text.shape[1], tokens.image.shape[1]
         kept = [[rng.permutation(count)[: tokens.balanced] for count in counts] for _ in range(self.draws)]
@@ -121,7 +127,7 @@ class ModalityClusters:
         return mutual_information(found, modality, valid).reshape(samples, stages)
 
     def _balanced(self, products: Products, batch: _Batch, chances: Sequence[_Chances]) -> Curves:
-        """Return the mean NMI over the subsets: each is a part of the Gram matrix, cut out, not computed again."""
+        """Return the mean NMI over the subsets: each is a part of the Gram matrix, sliced, not computed again."""
         subsets, valid, modality = _padded_subsets(chances, batch)
         samples, stages = products.shape[:2]
         size, shape = subsets.shape[-1], (samples, stages, self.draws)
@@ -146,17 +152,17 @@ class _Tokens:
 
     @property
     def comparable(self) -> bool:
-        """Whether there are tokens of both, in one space."""
+        """Whether both modalities have tokens, of equal width."""
         return self.balanced > 0 and self.text.shape[-1] == self.image.shape[-1]
 
     @property
     def balanced(self) -> int:
-        """How many tokens of each modality stay in a balanced subset."""
+        """Number of tokens per modality in a balanced subset."""
         return min(self.text.shape[1], self.image.shape[1])
 
     @property
     def points(self) -> int:
-        """How many tokens there are."""
+        """Number of tokens."""
         return int(self.text.shape[1] + self.image.shape[1])
 
 
@@ -183,7 +189,7 @@ class _Batch:
     def products(self, *, normalised: bool) -> Products:
         """Return the inner products of all tokens of a stage; those within a shared image are computed once.
 
-        All are taken from the image's mean token, so that single precision suffices however far the states lie out.
+        All are relative to the image's mean token, so that single precision suffices for states far from the origin.
         """
         text, image = (_normalised(x) if normalised else x for x in (self.text, self.image))
         known = self.valid[:, None, self.text.shape[2] :, None].to(image)
@@ -196,7 +202,7 @@ class _Batch:
 
 @dataclass(frozen=True, eq=False)
 class _Chances:
-    """What was drawn for a unit: the text and the image tokens of each subset, and numbers for each run of k-means."""
+    """Random numbers of a unit: the text and image tokens of each subset, and numbers for each run of k-means."""
 
     subsets: Int[np.ndarray, "draws 2 tokens"]
     uniform: Float[np.ndarray, "runs restarts 2"]
@@ -215,7 +221,7 @@ def _that_fit(states: Sequence[_Tokens]) -> int:
 def _padded(
     states: Sequence[Float[Tensor, "stages _ width"]],
 ) -> tuple[Float[Tensor, "samples stages tokens width"], Bool[Tensor, "samples tokens"]]:
-    """Return states padded to the same number of tokens, and which of them are no padding."""
+    """Return states padded to the same number of tokens, and a mask that is True where a token is real."""
     counts = torch.tensor([one.shape[1] for one in states], device=states[0].device)
     rows = pad_sequence([one.transpose(0, 1) for one in states], batch_first=True)
     known = torch.arange(rows.shape[1], device=counts.device) < counts[:, None]

@@ -1,37 +1,59 @@
-"""Two factors crossed: what the image adds, what a hint adds, and whether one makes the other needless."""
+"""Two crossed factors: the effect of the image, the effect of a hint, and their interaction."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from vlaudit.measures.base import Measure, Numbers, Reduction, Unit
+from vlaudit.measures.base import Measure, Numbers, Reduction, Requirement, Unit
+from vlaudit.samples import Sample
+from vlaudit.traces import Reading
 
-CELLS = ("shown", "covered", "shown_hint", "covered_hint")
-"""The four conditions: object visible or covered, without and with a hint."""
+Cells = tuple[str, str, str, str]
+"""Four conditions: object visible, covered, visible with a hint, covered with a hint."""
 
 
 @dataclass(frozen=True)
-class TwoByTwo:
-    """The effects of image and hint on the `p` of a measure, in a 2x2 design.
+class TwoByTwo(Measure):
+    """Effects of image and hint on the `p` of another measure, in a 2x2 design.
 
-    `prefix` stands before the conditions' names (`CELLS`) and before the columns. Columns beside those of `measure`:
-    `vision_effect`, shown minus covered, without a hint; `hint_effect`, hint minus none, with the object covered;
-    `interaction`, how much smaller (if negative) the effect of the image is with a hint than without.
+    `cells` names the four conditions. Columns in addition to those of `measure`, each after `prefix`: `vision_effect`,
+    visible minus covered, without a hint; `hint_effect`, hint minus none, with the object covered; `interaction`, by
+    how much the effect of the image is larger with a hint than without (negative: smaller).
 
-    Source: ALBEF challenges study, Fig. 1: the four cells, of one example each. Differs: effects over many samples.
+    Source: ALBEF challenges study, Figure 1: the four cells, of one example each. Differs: effects over many samples.
     """
 
     measure: Measure
+    cells: Cells
     prefix: str = ""
 
+    @property
+    def needs(self) -> frozenset[Reading]:
+        """The readings of the inner measure."""
+        return self.measure.needs
+
+    @property
+    def requires(self) -> frozenset[Requirement]:
+        """The requirements of the inner measure."""
+        return self.measure.requires
+
+    def readings(self, sample: Sample) -> frozenset[Reading]:
+        """Return what the inner measure reads."""
+        return self.measure.readings(sample)
+
+    def columns(self, conditions: Iterable[str]) -> frozenset[str]:
+        """Return the columns of the inner measure, and the effects."""
+        effects = {f"{self.prefix}{name}" for name in ("vision_effect", "hint_effect", "interaction")}
+        return self.measure.columns(conditions) | effects
+
     def reduce(self, batch: Sequence[Reduction]) -> Sequence[Numbers]:
-        """Return what the measure gives."""
+        """Return what the inner measure gives."""
         return self.measure.reduce(batch)
 
     def row(self, unit: Unit, conditions: Mapping[str, Numbers]) -> Numbers:
-        """Return the columns of the measure, and the effects."""
-        shown, covered, shown_hint, covered_hint = (conditions[self.prefix + cell]["p"] for cell in CELLS)
+        """Return the columns of the inner measure, and the effects."""
+        shown, covered, shown_hint, covered_hint = (conditions[cell]["p"] for cell in self.cells)
         effects = {
             "vision_effect": shown - covered,
             "hint_effect": covered_hint - covered,

@@ -1,8 +1,8 @@
-"""How much of the attention of [CLS] falls on the text, and how much on the image."""
+"""Modality importance: the attention of [CLS] on the text and on the image."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,32 +10,40 @@ from jaxtyping import Float
 from torch import Tensor
 
 from vlaudit.errors import RefusedSample
-from vlaudit.measures.base import Numbers, Reduction, Unit
+from vlaudit.measures.base import Measure, Numbers, Reduction, Requirement, Unit
 from vlaudit.traces import Attention
 
-READINGS = frozenset({Attention("text", "text"), Attention("text", "image")})
-"""What the one condition of a unit must read."""
+_PER_HEAD = ("text_mass", "image_mass", "image_excess")
+_PER_LAYER = ("text_mass_layer", "image_mass_layer", "text_mass_token", "image_mass_token")
+_SHARES = ("image_share", "image_share_token")
 
 
 @dataclass(frozen=True)
-class ClsImportance:
+class ClsImportance(Measure):
     """Modality importance: the attention of [CLS] on the tokens of each modality, [CLS] and [SEP] left out.
 
-    Defined where both modalities stand under one softmax. Columns:
+    Defined where the keys of both modalities share one softmax. Columns:
 
-    - `text_mass` and `image_mass`, (layers, heads): sums over the tokens of the caption, and over the regions, with
-      the one that stands for the whole image where there is one; `image_excess` is image minus text;
+    - `text_mass` and `image_mass`, (layers, heads): sums over the tokens of the caption, and over the regions, the
+      global one included where there is one; `image_excess` is image minus text;
     - `text_mass_layer`, `image_mass_layer`, (layers,): means over heads;
     - `text_mass_token`, `image_mass_token`, (layers,): the same, divided by the number of tokens of the modality;
-    - `image_share`, one number: the image's part of all that falls on either, over all heads and layers;
-    - `image_share_token`: the same of the masses per token, so that the longer modality has no advantage.
+    - `image_share`, one number: the image's share of the mass on both, over all heads and layers;
+    - `image_share_token`: the same for the masses per token, so that the longer modality has no advantage.
 
-    Source: VALUE 3.2, Figures 3 and 4a. Differs: the paper draws masses alone; as it has 36 regions to a dozen words,
-    what its text gets per token is more than its figures show, so both are given.
+    Source: VALUE 3.2, Figures 3 and 4a. Differs: the paper shows masses only. It has 36 regions to about a dozen
+    words, so the text's share per token is larger than its figures suggest; both are given here.
     """
 
+    needs = frozenset({Attention("text", "text"), Attention("text", "image")})
+    requires = frozenset[Requirement]({"joint softmax"})
+
+    def columns(self, conditions: Iterable[str]) -> frozenset[str]:
+        """Return the masses and shares, whatever the one condition is called."""
+        return frozenset({*_PER_HEAD, *_PER_LAYER, *_SHARES})
+
     def reduce(self, batch: Sequence[Reduction]) -> Sequence[Numbers]:
-        """Return what [CLS] looks at in each trace; one transfer a batch."""
+        """Return the masses of [CLS] in each trace; one transfer per batch."""
         masses = torch.stack([_masses(reduction) for reduction in batch]).cpu()
         return [_numbers(own, _counts(reduction)) for own, reduction in zip(masses, batch, strict=True)]
 
@@ -43,7 +51,7 @@ class ClsImportance:
         """Return the numbers of the one condition; refused where one modality has no token."""
         (numbers,) = conditions.values()
         if not numbers:
-            raise RefusedSample(unit.sample.id, "its caption or its image has no token to look at")
+            raise RefusedSample(unit.sample.id, "its caption or its image has no tokens")
         return numbers
 
 
@@ -56,7 +64,7 @@ def _masses(reduction: Reduction) -> Float[Tensor, "2 layers heads"]:
 
 
 def _counts(reduction: Reduction) -> tuple[int, int]:
-    """Return how many tokens text and image have."""
+    """Return the numbers of text and image tokens."""
     return len(reduction.trace.text.text), len(reduction.trace.image or ())
 
 
@@ -80,6 +88,6 @@ def _numbers(masses: Float[Tensor, "2 layers heads"], counts: tuple[int, int]) -
 
 
 def _share(by_layer: Float[Tensor, "2 layers"]) -> float:
-    """Return the image's part of all mass; one half where [CLS] looks at neither."""
+    """Return the image's share of the mass; one half where there is no mass on either."""
     text, image = by_layer.sum(-1).tolist()
     return image / (text + image) if text + image > 0 else 0.5

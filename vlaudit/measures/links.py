@@ -1,8 +1,8 @@
-"""How much attention links a phrase of the caption with its regions, head by head, and with what it does not name."""
+"""Attention between a phrase of the caption and its regions, head by head, compared with a random partner."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,40 +12,40 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from vlaudit.errors import RefusedSample
-from vlaudit.measures.base import Numbers, Reduction, Unit
+from vlaudit.measures.base import Measure, Numbers, Reduction, Unit, crossed
 from vlaudit.samples import Box, Phrase, Sample, Slot, Span
 from vlaudit.seeds import generator
 from vlaudit.traces import Attention, ImageAxis, Trace
 
 Direction = Literal["text_image", "image_text"]
-"""Who asks and who answers: the phrase looks for its region, or the region for its phrase."""
+"""Modality of the queries, then of the keys: phrase to region, or region to phrase."""
 
 _MISSING = {
     "linked": "the model sees none of the phrase's regions",
-    "random": "there is no random partner to compare with: no equal area, region or phrase apart from its own",
+    "random": "there is no random partner to compare with: no equal area, no other region or no other phrase",
 }
 _PLACES = 8
-_TRIED = 512  # shifts that are drawn; a target that fits nowhere among them counts as fitting nowhere
+_TRIED = 512  # random shifts; a target that fits at none of them has no random partner
 
 
 @dataclass(frozen=True)
-class PhraseRegionAttention:
+class PhraseRegionAttention(Measure):
     """Attention mass between a phrase and its regions in every head, and the same for a random partner.
 
     Columns, each (layers, heads): `DIRECTION.linked`, `DIRECTION.random`, and `DIRECTION.excess`, the first minus the
     second.
 
-    "text_image": how much of the attention of the phrase's tokens falls on its regions (mean over tokens). The random
-    partner is a place of equal area off the regions: for models that see patches the same boxes shifted off them, for
-    models that see regions as many other regions that do not overlap (the mean over them, so that none is chosen).
-    "image_text": how much of the attention of the regions' positions falls on the phrase's tokens. The random partner
-    are the other phrases of the caption, token for token: the mass of as many tokens as both have, each by its mean.
+    "text_image": attention of the phrase's tokens on its regions (mean over tokens). The random partner is a place of
+    equal area outside the regions: for models of patches the same boxes, shifted; for models of regions as many other
+    regions without overlap (the mean over all of them, so that none is chosen).
+    "image_text": attention of the regions' positions on the phrase's tokens. The random partner consists of the other
+    phrases of the caption: the mass of as many tokens as both have, each at its mean.
 
     A patch that a box covers in part counts in part. Refused where the model sees none of the regions, or where there
     is no random partner.
 
     Source: VALUE 3.3.1-2, Table 2. Differs: the paper takes the largest single weight between the tokens of the pair,
-    which grows with their number; here it is their mass, and random partners match in tokens and in area.
+    which grows with their number; here it is their mass, and random partners match in token count and in area.
     """
 
     direction: Direction
@@ -53,11 +53,27 @@ class PhraseRegionAttention:
 
     @property
     def reading(self) -> Attention:
-        """What the one condition of a unit must read."""
+        """The attention of this direction."""
         return Attention("text", "image") if self.direction == "text_image" else Attention("image", "text")
 
+    @property
+    def needs(self) -> frozenset[Attention]:
+        """The attention of this direction."""
+        return frozenset({self.reading})
+
+    def columns(self, conditions: Iterable[str]) -> frozenset[str]:
+        """Return the masses, whatever the one condition is called."""
+        return crossed([self.direction], ("linked", "random", "excess"))
+
+    def refusal(self, unit: Unit) -> str | None:
+        """Return why the unit has no random partner, or None."""
+        if self.direction == "image_text":
+            return None if other_phrases(unit) else "its caption has no other phrase to compare with"
+        found = shifted(unit, self.seed) or apart(unit.sample, regions_of(unit))
+        return None if found else "the phrase's regions leave no equal area outside them"
+
     def reduce(self, batch: Sequence[Reduction]) -> Sequence[Numbers]:
-        """Return the masses of each trace, (layers, heads); one transfer a batch."""
+        """Return the masses of each trace, (layers, heads); one transfer per batch."""
         found = torch.stack([self._masses(reduction) for reduction in batch]).float().cpu()
         return [
             {"linked": linked.tolist(), "random": random.tolist(), "excess": (linked - random).tolist()}
@@ -104,7 +120,7 @@ def _on_phrases(
 
 
 def phrase_of(unit: Unit) -> Span:
-    """Return where the unit's phrase stands: its facts `start` and `end`."""
+    """Return the span of the unit's phrase: its facts `start` and `end`."""
     facts = unit.facts or {}
     return Span(facts["start"], facts["end"])
 
@@ -125,19 +141,10 @@ def other_phrases(unit: Unit) -> list[Span]:
     ]
 
 
-def check_partners(unit: Unit, direction: Direction) -> None:
-    """Raise `RefusedSample` where a unit has no random partner to be compared with."""
-    sample = unit.sample
-    if direction == "image_text" and not other_phrases(unit):
-        raise RefusedSample(sample.id, "its caption has no other phrase to compare with")
-    if direction == "text_image" and not (shifted(unit, 0) or apart(sample, regions_of(unit))):
-        raise RefusedSample(sample.id, "the phrase's regions leave no equal area beside them")
-
-
 def shifted(unit: Unit, seed: int) -> list[tuple[Box, ...]]:
     """Return the unit's boxes, shifted together to at most 8 places inside the image and off themselves.
 
-    The places are drawn uniformly, and belong to the unit; none where the boxes fit nowhere beside themselves.
+    The places are drawn uniformly from a generator that belongs to the unit; none where the boxes fit nowhere else.
     """
     image, boxes = unit.sample.image, regions_of(unit)
     if image is None:
@@ -154,7 +161,7 @@ def shifted(unit: Unit, seed: int) -> list[tuple[Box, ...]]:
 def _free(
     boxes: Float[np.ndarray, "boxes 4"], across: Float[np.ndarray, "shifts"], down: Float[np.ndarray, "shifts"]
 ) -> Bool[np.ndarray, "shifts"]:
-    """Return which shifts put no copy of a box onto any of the boxes."""
+    """Return which shifts move no box onto any of the original boxes."""
 
     def meet(low: int, high: int, by: Float[np.ndarray, "shifts"]) -> Bool[np.ndarray, "shifts boxes boxes"]:
         copies, kept, moved = boxes[None, :, None], boxes[None, None, :], by[:, None, None]

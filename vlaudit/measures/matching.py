@@ -1,13 +1,13 @@
-"""How well caption and image match, and which of two captions matches better."""
+"""Match scores of caption and image, and comparisons between conditions."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
 
-from vlaudit.measures.base import Numbers, Reduction, Unit, flat
+from vlaudit.measures.base import Measure, Numbers, Reduction, Requirement, Unit, crossed, flat
 from vlaudit.traces import Match
 
 Pair = tuple[str, str]
@@ -15,21 +15,34 @@ Pair = tuple[str, str]
 
 
 @dataclass(frozen=True)
-class MatchProbability:
+class MatchProbability(Measure):
     """Match score of every condition, and comparisons between conditions.
 
-    Columns of a condition: `score` (log-odds, or whatever score the model has); `p`, its sigmoid: the probability of a
-    match, and `accepted`, whether it is above one half. Both are without meaning where the score is no log-odds
+    Columns of a condition: `score` (log-odds, or the score that the model has); `p`, its sigmoid: the probability of a
+    match, and `accepted`, whether `p` exceeds one half. Both have no meaning where the score is no log-odds
     (`Capabilities.match` says which).
-    Columns of a unit: every name of `above`, whether the first condition of its pair scores strictly higher, or the
-    share of its pairs where it has several; a tie is no preference and counts as wrong. Between captions of one image
-    this holds for any score. Every name of `changes`: how far apart the `p` of its two conditions lie, 0 to 1.
+    Columns of a unit: every name of `preferred`, whether the first condition of its pair scores strictly higher, or
+    the share of its pairs where it has several; a tie is no preference and counts as wrong. Every name of `changes`:
+    the absolute difference of `p` between its two conditions, 0 to 1.
+    Captions of one image can be compared by any score. `across_images` states that a comparison involves different
+    images: then the score must be log-odds.
 
-    Source: image-text matching scores of the ALBEF challenges study, Fig. 1 and 3: "two-class match probability".
+    Source: image-text matching scores of the ALBEF challenges study, Figures 1 and 3: "two-class match probability".
     """
 
-    above: Mapping[str, tuple[Pair, ...]] = field(default_factory=dict)
+    preferred: Mapping[str, Pair | tuple[Pair, ...]] = field(default_factory=dict)
     changes: Mapping[str, Pair] = field(default_factory=dict)
+    across_images: bool = False
+    needs = frozenset({Match()})
+
+    @property
+    def requires(self) -> frozenset[Requirement]:
+        """Comparable scores, where different images are compared."""
+        return frozenset({"comparable matches"} if self.across_images or self.changes else ())
+
+    def columns(self, conditions: Iterable[str]) -> frozenset[str]:
+        """Return `score`, `p` and `accepted` of the conditions, and the names of the comparisons."""
+        return crossed(conditions, ("score", "p", "accepted")) | {*self.preferred, *self.changes}
 
     def reduce(self, batch: Sequence[Reduction]) -> Sequence[Numbers]:
         """Return `score`, `p` and `accepted` of each trace."""
@@ -41,13 +54,17 @@ class MatchProbability:
 
     def row(self, unit: Unit, conditions: Mapping[str, Numbers]) -> Numbers:
         """Return the columns of every condition and of every comparison."""
-        compared = {name: [_above(conditions, pair) for pair in pairs] for name, pairs in self.above.items()}
-        shares = {name: held[0] if len(held) == 1 else sum(held) / len(held) for name, held in compared.items()}
-        moved = {
+        preferred = {name: _preferred(conditions, pairs) for name, pairs in self.preferred.items()}
+        changes = {
             name: abs(conditions[one]["p"] - conditions[other]["p"]) for name, (one, other) in self.changes.items()
         }
-        return {**flat(conditions), **shares, **moved}
+        return {**flat(conditions), **preferred, **changes}
 
 
-def _above(conditions: Mapping[str, Numbers], pair: Pair) -> bool:
-    return bool(conditions[pair[0]]["score"] > conditions[pair[1]]["score"])
+def _preferred(conditions: Mapping[str, Numbers], pairs: Pair | tuple[Pair, ...]) -> bool | float:
+    """Return whether the first condition scores higher, or the share of the pairs in which it does."""
+    if isinstance(pairs[0], str):
+        one, other = pairs
+        return bool(conditions[str(one)]["score"] > conditions[str(other)]["score"])
+    held = [conditions[one]["score"] > conditions[other]["score"] for one, other in pairs]
+    return sum(held) / len(held)

@@ -1,35 +1,43 @@
-"""How far the text states of a model move when the image is replaced: fusion, whatever the architecture."""
+"""Change of the text states when the image is replaced: evidence of fusion for every architecture."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from vlaudit.measures.base import Numbers, Reduction, Unit
+from vlaudit.measures.base import Measure, Numbers, Reduction, Unit
 from vlaudit.traces import Hidden
 
 States = Float[Tensor, "stages positions width"]
 
 
 @dataclass(frozen=True)
-class TextShift:
-    """Relative change of the text states of every stage, between the conditions `own` and `other` (another image).
+class TextShift(Measure):
+    """Relative change of the text states of every stage, between two conditions: `own` image and `other` image.
 
-    Columns: `shift` (stages,) over the positions that read text, `special_shift` (stages,) over [CLS], [SEP] and their
-    like: the norm of the difference over the sum of both norms, each over positions and width together. 0 where the
-    image makes no difference, 1 where the states turn into their opposite; states of equal norm that differ by a fifth
-    of it give 0.1. Bounded, so that its interval needs no assumption. The caption is the same, so positions correspond.
+    Columns: `shift` (stages,) over the text positions, `special_shift` (stages,) over [CLS], [SEP] and other special
+    tokens: the norm of the difference divided by the sum of both norms, over positions and width together. 0 where the
+    image makes no difference, 1 where the states change sign; states of equal norm that differ by a fifth of it give
+    0.1. The quantity is bounded, so its interval needs no assumption. The caption is the same, so positions correspond.
 
-    Source: ours; DESIGN, "image_moves_text". VALUE has no such quantity: its NMI says how far apart the modalities lie,
-    not whether one reads the other, and stays high in models that fuse by reading finished image states.
+    Source: ours. VALUE has no such quantity: its NMI describes how separable the modalities are, not whether one reads
+    the other, and stays high in models that fuse by reading finished image states.
     """
 
+    own: str = "own"
+    other: str = "other"
+    needs = frozenset({Hidden("text")})
+
+    def columns(self, conditions: Iterable[str]) -> frozenset[str]:
+        """Return the two columns, whatever the conditions are called."""
+        return frozenset({"shift", "special_shift"})
+
     def reduce(self, batch: Sequence[Reduction]) -> Sequence[Numbers]:
-        """Return the states, apart for text and for special positions: the difference waits for the other condition."""
+        """Return the states of text and of special positions; `row` takes the difference between the conditions."""
         return [self._states(reduction) for reduction in batch]
 
     def _states(self, reduction: Reduction) -> dict[str, States]:
@@ -40,7 +48,7 @@ class TextShift:
 
     def row(self, unit: Unit, conditions: Mapping[str, Numbers]) -> Numbers:
         """Return the relative change at every stage."""
-        own, other = conditions["own"], conditions["other"]
+        own, other = conditions[self.own], conditions[self.other]
         return {
             "shift": relative_change(own["text"], other["text"]).tolist(),
             "special_shift": relative_change(own["special"], other["special"]).tolist(),

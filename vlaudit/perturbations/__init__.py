@@ -11,14 +11,15 @@ from vlaudit.perturbations.grayscale import Grayscale
 from vlaudit.perturbations.hint import CopyHint, Hint
 from vlaudit.perturbations.mask import MaskPhrases, MaskWords
 from vlaudit.perturbations.mirror import Mirror
-from vlaudit.perturbations.mismatch import Mismatch, mismatched
+from vlaudit.perturbations.mismatch import OtherCaption, OtherImage, mismatched
 from vlaudit.perturbations.move import Move
 from vlaudit.perturbations.noise import LuminanceNoise
 from vlaudit.perturbations.recolor import Recolor
-from vlaudit.perturbations.reveal import Reveal
 from vlaudit.perturbations.swap import Foil, SwapColors, SwapSides
+from vlaudit.perturbations.unmask import AskOther, Unmask
 
 __all__ = [
+    "AskOther",
     "Blank",
     "CopyHint",
     "Cover",
@@ -30,14 +31,15 @@ __all__ = [
     "MaskPhrases",
     "MaskWords",
     "Mirror",
-    "Mismatch",
     "Move",
+    "OtherCaption",
+    "OtherImage",
     "Perturbation",
     "Recolor",
-    "Reveal",
     "SwapClauses",
     "SwapColors",
     "SwapSides",
+    "Unmask",
     "apply",
     "mismatched",
 ]

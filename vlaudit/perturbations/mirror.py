@@ -1,4 +1,4 @@
-"""Flip the image left to right, and with it whatever is known about the image."""
+"""Mirror the image, and with it everything that is known about the image."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from jaxtyping import UInt8
 from vlaudit.perturbations.base import Owner
 from vlaudit.perturbations.regions import forgotten, image_of
 from vlaudit.perturbations.text import exchanged_side
-from vlaudit.samples import Region, Sample
+from vlaudit.samples import SIDES, Region, Sample, Slot
 
 
 @dataclass(frozen=True)
 class Mirror:
-    """Flip the image left to right: pixels, boxes, and the side words in labels, attributes and relations.
+    """Flip the image left to right: pixels, boxes, side words in labels, attributes and relations, true answers.
 
-    The caption stays, its side words included: that is the question. Features are dropped, because a
-    detector's vector of the unflipped pixels would not be one of these. Nothing is drawn.
+    The caption stays, its side words included. Features are dropped, because a detector's vector describes the
+    unflipped pixels. Nothing is drawn.
     """
 
     drawn_for: ClassVar[Owner] = "image_id"
@@ -30,7 +30,13 @@ class Mirror:
         image = image_of(sample)
         regions = tuple(_mirrored(region, image.width) for region in sample.regions)
         relations = tuple(replace(relation, predicate=_other_side(relation.predicate)) for relation in sample.relations)
-        return replace(sample, image=image.edited("mirror", _flipped), regions=regions, relations=relations)
+        slots = tuple(_other_answer(slot) for slot in sample.slots)
+        flipped = image.edited("mirror", _flipped)
+        return replace(sample, image=flipped, regions=regions, relations=relations, slots=slots)
+
+
+def _other_answer(slot: Slot) -> Slot:
+    return slot.answered(exchanged_side(slot.answer)) if slot.answer in SIDES else slot
 
 
 def _mirrored(region: Region, image_width: int) -> Region:

@@ -1,77 +1,94 @@
-"""Pair an image with the caption of another image."""
+"""Combine an image with the caption of another image."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from typing import ClassVar, TypeVar
 
 import numpy as np
 
 from vlaudit.errors import RefusedSample
 from vlaudit.perturbations.base import Owner
-from vlaudit.samples import Sample
+from vlaudit.samples import Phrase, Sample, Slot
+
+_Part = TypeVar("_Part", Phrase, Slot)
 
 
 @dataclass(frozen=True)
-class Mismatch:
-    """Give the sample its partner's caption, phrases, slots and hidden spans; image and regions stay.
+class OtherCaption:
+    """Give the sample the caption of its partner, with phrases, slots and hidden spans; image and regions stay.
 
-    The partner's words name nothing in this image, so they are linked to no region. Nothing is drawn: the
-    partner is a setting (see `mismatched`). Refused where both show the same image or say the same.
+    The partner's words name nothing in this image, so they are linked to no region. Refused without a partner.
+    Nothing is drawn.
     """
 
-    partner: Sample = field(repr=False)
     drawn_for: ClassVar[Owner] = "id"
 
-    def __repr__(self) -> str:
-        return f"Mismatch(partner={self.partner.id!r})"
+    def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
+        """Return the sample with its partner's caption."""
+        return with_caption_of(sample, _partner(sample))
+
+
+@dataclass(frozen=True)
+class OtherImage:
+    """Give the sample the image of its partner, with its regions and relations; the caption stays.
+
+    As `OtherCaption`, from the caption's side.
+    """
+
+    drawn_for: ClassVar[Owner] = "id"
 
     def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
-        """Return the sample with the partner's caption."""
-        if not _differ(sample, self.partner):
-            raise RefusedSample(sample.id, f"{self.partner.id} shows the same image or has the same caption")
-        return replace(
-            sample,
-            caption=self.partner.caption,
-            phrases=tuple(replace(phrase, region_ids=()) for phrase in self.partner.phrases),
-            slots=tuple(replace(slot, region_ids=()) for slot in self.partner.slots),
-            hidden_phrases=self.partner.hidden_phrases,
-            world=None,
-        )
+        """Return the sample with its partner's image."""
+        return with_caption_of(_partner(sample), sample)
+
+
+def with_caption_of(sample: Sample, other: Sample) -> Sample:
+    """Return `sample`, its image and regions, with the caption of `other`, linked to no region."""
+    return replace(
+        sample,
+        caption=other.caption,
+        phrases=tuple(_unlinked(phrase) for phrase in other.phrases),
+        slots=tuple(_unlinked(slot) for slot in other.slots),
+        hidden_phrases=other.hidden_phrases,
+        world=None,
+    )
+
+
+def _unlinked(part: _Part) -> _Part:
+    return replace(part, region_ids=())
+
+
+def _partner(sample: Sample) -> Sample:
+    if sample.partner is None:
+        raise RefusedSample(sample.id, "the data have no other image with another caption")
+    return sample.partner
 
 
 def mismatched(samples: Sequence[Sample], rng: np.random.Generator) -> list[Sample]:
     """Return the samples in their order, each with the caption of another image.
 
-    A random pairing in which each caption is used once, wherever one is found; a sample that is left over
-    borrows the caption of any other image, drawn at random. Raises `RefusedSample` where there is no other
-    image to borrow from.
+    A random pairing in which each caption is used once where possible; a sample that is left over takes the caption of
+    any other image, drawn at random. Raises `RefusedSample` where there is no other image.
     """
     order = rng.permutation(len(samples))
     partners = [samples[index] for index in order]
     for index, sample in enumerate(samples):
-        if not _differ(sample, partners[index]):
+        if not sample.differs_from(partners[index]):
             _exchange(samples, partners, index, rng)
-    return [Mismatch(partner)(sample, rng) for sample, partner in zip(samples, partners, strict=True)]
+    return [with_caption_of(sample, partner) for sample, partner in zip(samples, partners, strict=True)]
 
 
 def _exchange(samples: Sequence[Sample], partners: list[Sample], index: int, rng: np.random.Generator) -> None:
-    """Exchange this sample's partner with another sample's so that both differ, or borrow one a second time."""
+    """Exchange this sample's partner with another sample's so that both differ, or use one a second time."""
     candidates = [int(other) for other in rng.permutation(len(samples))]
     for other in candidates:
-        if _differ(samples[index], partners[other]) and _differ(samples[other], partners[index]):
+        if samples[index].differs_from(partners[other]) and samples[other].differs_from(partners[index]):
             partners[index], partners[other] = partners[other], partners[index]
             return
     for other in candidates:
-        if _differ(samples[index], samples[other]):
+        if samples[index].differs_from(samples[other]):
             partners[index] = samples[other]
             return
     raise RefusedSample(samples[index].id, "no sample of another image has another caption")
-
-
-def _differ(sample: Sample, partner: Sample) -> bool:
-    """Say whether the partner's caption is of another image: by id, by pixels where known, and in what it says."""
-    if sample.image_id == partner.image_id or sample.caption.casefold() == partner.caption.casefold():
-        return False
-    return sample.image is None or partner.image is None or sample.image.key != partner.image.key

@@ -1,4 +1,4 @@
-"""Give a thing another colour and leave its caption alone: it should be named by what it shows, not by habit."""
+"""Recolour an object and keep its caption: a model should name the colour that is shown, not the usual one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from vlaudit.perturbations.regions import (
     without_words,
 )
 from vlaudit.perturbations.world import redrawable
-from vlaudit.samples import COLORS, Region, Sample
+from vlaudit.samples import COLORS, Region, Sample, Slot
 
 HUES = {
     "red": (230, 20, 20),
@@ -40,7 +40,7 @@ LUMA = np.array([0.299, 0.587, 0.114])
 
 @dataclass(frozen=True)
 class Recolor:
-    """Give regions another colour; their attributes then hold the new colour word, the caption stays.
+    """Give regions another colour; their attributes and the answers of their colour slots change, the caption stays.
 
     `of` says which regions (see `regions.targets`), `color` which colour; `None` draws one for the image, of
     those that none of the regions has. A drawn scene is redrawn with one thing changed and the rest equal to
@@ -64,9 +64,10 @@ class Recolor:
         if not regions:
             return sample
         if world := redrawable(sample):
-            color = self.color or _drawn(sample, world.colors, regions, rng)
-            return _redrawn(sample, regions, color)
-        return _retinted(sample, target_rects(sample, self.of), self._hue(sample, regions, rng))
+            after = _redrawn(sample, regions, self.color or _drawn(sample, world.colors, regions, rng))
+        else:
+            after = _retinted(sample, target_rects(sample, self.of), self._hue(sample, regions, rng))
+        return replace(after, slots=tuple(_reanswered(slot, sample, after) for slot in after.slots))
 
     def _hue(self, sample: Sample, regions: tuple[Region, ...], rng: np.random.Generator) -> str:
         if self.color is None:
@@ -74,6 +75,20 @@ class Recolor:
         if self.color not in HUES:
             raise RefusedSample(sample.id, f"a photo can be given another hue ({', '.join(HUES)}), not {self.color!r}")
         return self.color
+
+
+def _reanswered(slot: Slot, before: Sample, after: Sample) -> Slot:
+    """Return a colour slot with the colour that its regions have now, where that changed; any other slot as it is."""
+    now = _colors_of(slot, after)
+    if slot.kind != "color" or now == _colors_of(slot, before):
+        return slot
+    if len(now) != 1:
+        raise RefusedSample(after.id, f"the regions of one word must have one colour, got {' and '.join(sorted(now))}")
+    return slot.answered(now.pop())
+
+
+def _colors_of(slot: Slot, sample: Sample) -> set[str]:
+    return {word for name in slot.region_ids for word in sample.region(name).attributes if word in COLORS}
 
 
 def _drawn(sample: Sample, colors: tuple[str, ...], regions: tuple[Region, ...], rng: np.random.Generator) -> str:

@@ -12,7 +12,10 @@ from vlaudit.errors import RefusedSample
 from vlaudit.perturbations.base import Owner
 from vlaudit.perturbations.text import Edit, cased_like, edit_caption, exchanged_side
 from vlaudit.perturbations.world import Foiling
-from vlaudit.samples import COLORS, SIDES, Sample, Slot
+from vlaudit.samples import SIDES, Sample, Slot
+
+ASKED = "asked"
+"""As a kind: the slot that is tested."""
 
 
 @dataclass(frozen=True)
@@ -65,9 +68,10 @@ class SwapColors:
 class Foil:
     """Replace one slot of a kind by another word, drawn for the sample: true before, false after.
 
-    The word is one of `words`; where there are none, one that the world says is false of the image, or, without a
-    world that knows, a colour for a colour and a side for a side. Never one that the caption holds already. "A" becomes
-    "an" where the first letter asks for it. Refused where the caption has no such slot, or no word is left.
+    `kind` is a kind of slots, or "asked" for the slot that is tested. The word is one of `words`; without them one that
+    the world knows to be false of the image; without such a world one of the slot's choices that no region has as its
+    label. Never one that the caption contains. "A" becomes "an" where the new word needs it. Refused where the
+    caption has no such slot, or no word is left.
     """
 
     kind: str = "color"
@@ -76,7 +80,7 @@ class Foil:
 
     def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
         """Return the sample with one word of its caption replaced."""
-        slots = [slot for slot in sample.slots if slot.kind == self.kind]
+        slots = [slot for slot in sample.slots if slot.kind == self.kind or (slot.asked and self.kind == ASKED)]
         if not slots:
             raise RefusedSample(sample.id, f"its caption has no {self.kind} slot")
         slot = slots[int(rng.integers(len(slots)))]
@@ -91,7 +95,8 @@ class Foil:
             return self.words
         if isinstance(sample.world, Foiling):
             return sample.world.foils(sample, slot)
-        return {"color": COLORS, "hand side": SIDES, "position side": SIDES}.get(self.kind, ())
+        labels = {region.label for region in sample.regions}
+        return tuple(word for word in slot.choices if word not in labels)
 
 
 def replacing(sample: Sample, slot: Slot, word: str) -> list[Edit]:

@@ -47,6 +47,11 @@ class NoEstimate:
 class Statistic(Protocol):
     """Settings as fields of a frozen dataclass (which columns), table in, estimate out."""
 
+    @property
+    def columns(self) -> frozenset[str]:
+        """The columns that it reads."""
+        ...
+
     def __call__(self, table: Table, *, alpha: float, seed: int) -> Estimate | NoEstimate:
         """Return the estimate with an interval at 1 - alpha."""
         ...

@@ -11,7 +11,7 @@ from vlaudit.errors import DataError
 from vlaudit.statistics.base import Estimate
 from vlaudit.statistics.betting import lower_bounds
 from vlaudit.statistics.bootstrap import bootstrap_interval, simultaneous_upper_bounds
-from vlaudit.statistics.columns import Bounds, Where, check_bounds, difference, outcome, read
+from vlaudit.statistics.columns import Bounds, Where, check_bounds, columns_of, difference, outcome, read
 from vlaudit.statistics.means import refuse_constant
 from vlaudit.tables import Table
 
@@ -71,6 +71,11 @@ class BestOf:
 
     def __post_init__(self) -> None:
         check_bounds(self.bounds)
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """The columns that it reads."""
+        return columns_of(self.column, self.minus, where=self.where)
 
     @outcome
     def __call__(self, table: Table, *, alpha: float, seed: int) -> Estimate:

@@ -118,6 +118,16 @@ def read(statistic: object, table: Table, where: Where | None, alpha: float, see
     return Rows(selected, image, len(ids), alpha, seed, generator(seed, repr(statistic)))
 
 
+def columns_of(*columns: str | None, where: Where | None) -> frozenset[str]:
+    """Return the columns that a statistic reads: those given, and the one that selects its rows.
+
+    >>> sorted(columns_of("shown.p", None, where=("type", "people")))
+    ['shown.p', 'type']
+    """
+    selecting = where if isinstance(where, str) or where is None else where[0]
+    return frozenset(column for column in (*columns, selecting) if column is not None)
+
+
 def check_bounds(bounds: Bounds | None) -> None:
     """Refuse bounds that hold nothing."""
     if bounds is not None and not -np.inf < bounds[0] < bounds[1] < np.inf:

@@ -10,7 +10,17 @@ from scipy import stats
 
 from vlaudit.errors import DataError
 from vlaudit.statistics.base import Estimate
-from vlaudit.statistics.columns import Bounds, Rows, Unusable, Where, check_bounds, difference, outcome, read
+from vlaudit.statistics.columns import (
+    Bounds,
+    Rows,
+    Unusable,
+    Where,
+    check_bounds,
+    columns_of,
+    difference,
+    outcome,
+    read,
+)
 from vlaudit.statistics.means import mean_of
 from vlaudit.tables import Table
 
@@ -30,6 +40,11 @@ class Last:
 
     def __post_init__(self) -> None:
         check_bounds(self.bounds)
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """The columns that it reads."""
+        return columns_of(self.column, where=self.where)
 
     @outcome
     def __call__(self, table: Table, *, alpha: float, seed: int) -> Estimate:
@@ -57,6 +72,11 @@ class Change:
 
     def __post_init__(self) -> None:
         check_bounds(self.bounds)
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """The columns that it reads."""
+        return columns_of(self.column, where=self.where)
 
     @outcome
     def __call__(self, table: Table, *, alpha: float, seed: int) -> Estimate:
@@ -87,6 +107,11 @@ class Trend:
 
     column: str
     where: Where | None = None
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """The columns that it reads."""
+        return columns_of(self.column, where=self.where)
 
     @outcome
     def __call__(self, table: Table, *, alpha: float, seed: int) -> Estimate:

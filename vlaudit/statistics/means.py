@@ -12,7 +12,17 @@ from vlaudit.errors import DataError
 from vlaudit.statistics.base import Estimate
 from vlaudit.statistics.betting import betting_interval
 from vlaudit.statistics.bootstrap import bootstrap_interval
-from vlaudit.statistics.columns import Bounds, Rows, Unusable, Where, check_bounds, difference, outcome, read
+from vlaudit.statistics.columns import (
+    Bounds,
+    Rows,
+    Unusable,
+    Where,
+    check_bounds,
+    columns_of,
+    difference,
+    outcome,
+    read,
+)
 from vlaudit.tables import Table
 
 
@@ -62,6 +72,11 @@ class Mean:
     def __post_init__(self) -> None:
         check_bounds(self.bounds)
 
+    @property
+    def columns(self) -> frozenset[str]:
+        """The columns that it reads."""
+        return columns_of(self.column, self.minus, where=self.where)
+
     @outcome
     def __call__(self, table: Table, *, alpha: float, seed: int) -> Estimate:
         """Return the estimate with an interval at 1 - alpha."""
@@ -86,6 +101,11 @@ class Proportion:
 
     column: str
     where: Where | None = None
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """The columns that it reads."""
+        return columns_of(self.column, where=self.where)
 
     @outcome
     def __call__(self, table: Table, *, alpha: float, seed: int) -> Estimate:

@@ -10,7 +10,7 @@ import numpy as np
 
 from vlaudit.errors import UsageError
 from vlaudit.statistics.base import Estimate
-from vlaudit.statistics.columns import Bounds, Rows, Unusable, Where, check_bounds, outcome, read
+from vlaudit.statistics.columns import Bounds, Rows, Unusable, Where, check_bounds, columns_of, outcome, read
 from vlaudit.statistics.means import mean_interval
 from vlaudit.tables import Table
 
@@ -65,6 +65,11 @@ class LargestGap:
     def __post_init__(self) -> None:
         if len(self.categories) < 2 or len(set(self.categories)) < len(self.categories):
             raise UsageError(f"categories must be at least two different names, got {self.categories}")
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """The columns that it reads."""
+        return columns_of(self.truth, self.predicted, where=self.where)
 
     @outcome
     def __call__(self, table: Table, *, alpha: float, seed: int) -> Estimate:
@@ -128,6 +133,11 @@ class LargestSpread:
 
     def __post_init__(self) -> None:
         check_bounds(self.bounds)
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """The columns that it reads."""
+        return columns_of(self.column, self.by, where=self.where)
 
     @outcome
     def __call__(self, table: Table, *, alpha: float, seed: int) -> Estimate:

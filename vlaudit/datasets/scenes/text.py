@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import NamedTuple
 
+from vlaudit.datasets.choices import choices_of
+from vlaudit.datasets.scenes.words import CANDIDATES
 from vlaudit.samples import Phrase, Slot
 
 
@@ -47,7 +49,7 @@ class Caption:
             for word in piece.words:
                 end = cursor + len(word.text)
                 if word.kind:
-                    slots.append(Slot(cursor, end, word.kind, word.regions))
+                    slots.append(_slot(cursor, end, word))
                 texts.append(word.text)
                 cursor = end + 1
             if piece.type:
@@ -79,6 +81,11 @@ class Caption:
     def length(self) -> int:
         """How many words it has."""
         return sum(len(piece.words) for piece in self._pieces())
+
+
+def _slot(start: int, end: int, word: Word) -> Slot:
+    choices = choices_of(CANDIDATES.get(word.kind, ()), word.text)
+    return Slot(start, end, word.kind, word.regions, word.text, choices)
 
 
 @cache

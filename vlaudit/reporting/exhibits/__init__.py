@@ -1,7 +1,7 @@
-"""Pictures and tables that a report shows under a finding.
+"""Figures and tables that a report shows under a finding.
 
-Each is a frozen dataclass of settings, drawn by `render(table, units)` into a fragment of HTML that needs nothing
-from elsewhere, follows the page's light and dark colours, and has its numbers as text.
+Each is a frozen dataclass of settings that names its design, and is drawn by `render(table, units)` into a
+self-contained fragment of HTML that follows the page's light and dark colours and has its numbers as text.
 """
 
 from vlaudit.reporting.exhibits.bars import Bars
@@ -10,18 +10,16 @@ from vlaudit.reporting.exhibits.confusion import Confusion
 from vlaudit.reporting.exhibits.curves import Curves
 from vlaudit.reporting.exhibits.heads import HeadMap
 from vlaudit.reporting.exhibits.joining import joined
-from vlaudit.reporting.exhibits.telling import Pairs, Telling
-from vlaudit.reporting.exhibits.thumbnails import ConditionPictures
+from vlaudit.reporting.exhibits.samples import ExtremeSamples, Pairs
 
 __all__ = [
     "Bars",
-    "ConditionPictures",
     "Confusion",
     "Curves",
     "Drawn",
+    "ExtremeSamples",
     "HeadMap",
     "Pairs",
-    "Telling",
     "draw",
     "joined",
     "render_exhibits",

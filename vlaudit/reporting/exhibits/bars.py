@@ -1,4 +1,4 @@
-"""Bars of means with whiskers, in groups: the 2x2 of hint and image."""
+"""Bars of means with whiskers, optionally in groups."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vlaudit.errors import UsageError
+from vlaudit.findings import Design
 from vlaudit.measures.base import Unit
 from vlaudit.reporting.exhibits.clusters import NOTE, Mean, clustered_mean
 from vlaudit.reporting.templating import fill
@@ -31,11 +32,12 @@ class _Bar(NamedTuple):
 class Bars:
     """Means of columns as bars with whiskers.
 
-    `bars` maps a label to a column; `groups` a heading to labels, which then share their colours in order. `bounds` is
-    the axis; where None it reaches from 0 (or the lowest) to the highest. `unit` names what is drawn.
+    `bars` maps a label to a column of `design`; `groups` a heading to labels, which then share their colours in order.
+    `bounds` is the axis; with None it spans from 0 (or the lowest value) to the highest. `unit` names the quantity.
     """
 
     title: str
+    design: Design = field(repr=False)
     bars: Mapping[str, str]
     groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
     bounds: tuple[float, float] | None = (0.0, 1.0)
@@ -45,7 +47,12 @@ class Bars:
     def __post_init__(self) -> None:
         unknown = {label for labels in self.groups.values() for label in labels} - set(self.bars)
         if unknown:
-            raise UsageError(f"bars {self.title!r}: groups name {sorted(unknown)}, which are no bars")
+            raise UsageError(f"bars {self.title!r}: groups may name labels of `bars` only, got {sorted(unknown)}")
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """The columns that it reads."""
+        return frozenset(self.bars.values())
 
     def render(self, table: Table, units: Mapping[str, Unit]) -> str:
         """Draw the bars."""
@@ -77,9 +84,9 @@ class Bars:
 
 
 def joined_bars(plain: Mapping[str, Mapping[str, Any]], models: Sequence[str]) -> str:
-    """Draw the same `Bars` of several models: what one bar of each shows stands together, one bar a model.
+    """Draw the same `Bars` of several models: one group per label, one bar per model.
 
-    `plain` holds what `Bars.plain` gave, by model; `models` are all models of the page.
+    `plain` holds the results of `Bars.plain` by model; `models` are all models of the page.
     """
     first = next(iter(plain.values()))
     low, high = zip(*(one["axis"] for one in plain.values()), strict=True)

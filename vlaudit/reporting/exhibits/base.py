@@ -1,8 +1,8 @@
-"""What all exhibits share: their frame, and that one which cannot be drawn says so and stops nothing."""
+"""Drawing of exhibits; one that cannot be drawn gives its reason and stops nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
@@ -15,10 +15,10 @@ from vlaudit.reporting.templating import fill
 from vlaudit.tables import Table
 
 SERIES = 8
-"""How many series have a colour and a dash of their own."""
+"""Number of series that have a colour and a dash of their own."""
 
 SAMPLES_OF_SEVERAL = 2
-"""How many samples an exhibit shows of each of several models: pictures are nearly all of a page's size."""
+"""Number of samples per model where several models are shown: pictures make up most of a page's size."""
 
 
 @runtime_checkable
@@ -33,15 +33,15 @@ class Joinable(Protocol):
     """An exhibit that can be drawn into one picture with those of other models, by `joined`."""
 
     def plain(self, table: Table) -> dict[str, Any]:
-        """Return all that the picture needs, as values that may leave a process; "kind" says how it is drawn."""
+        """Return the data of the picture as plain values; "kind" names how it is drawn."""
         ...
 
 
 class Drawn(NamedTuple):
-    """An exhibit as one model's table fills it; plain values, so that it can leave a process.
+    """An exhibit drawn for one model; plain values, so that it can leave a process.
 
-    `lacks` says why there is nothing to see. `samples` is true where it shows single samples, `plain` holds what a
-    picture of several models needs, where the exhibit can be part of one.
+    `lacks` is the reason where it could not be drawn. `samples` is true where it shows single samples. `plain` holds
+    the data for one picture of several models, where the exhibit supports that.
     """
 
     title: str
@@ -52,31 +52,34 @@ class Drawn(NamedTuple):
 
 
 def draw(
-    exhibits: Iterable[Exhibit], measured: Sequence[tuple[Table, Mapping[str, Unit]]], *, several: bool = False
+    exhibits: Iterable[Exhibit],
+    measured: Mapping[str, tuple[Table, Mapping[str, Unit]]],
+    *,
+    several: bool = False,
 ) -> list[Drawn]:
-    """Draw the exhibits of a finding, each from the first of its designs whose table has what the exhibit needs.
+    """Draw the exhibits of a finding, each from the table of its design; those of unmeasured designs are left out.
 
-    `measured` holds table and units of each design. For a page of `several` models fewer samples are shown.
+    `measured` maps the id of a design to its table and units. For a page of `several` models fewer samples are shown.
     """
-    return [_draw(exhibit, measured, several=several) for exhibit in exhibits]
+    return [
+        _draw(exhibit, *measured[exhibit.design.id], several=several)
+        for exhibit in exhibits
+        if exhibit.design.id in measured
+    ]
 
 
-def _draw(exhibit: Exhibit, measured: Sequence[tuple[Table, Mapping[str, Unit]]], *, several: bool) -> Drawn:
+def _draw(exhibit: Exhibit, table: Table, units: Mapping[str, Unit], *, several: bool) -> Drawn:
     samples = isinstance(exhibit, OfSamples)
     if several and isinstance(exhibit, OfSamples):
         few = min(exhibit.count, SAMPLES_OF_SEVERAL)
         exhibit = replace(exhibit, count=few)  # type: ignore[type-var]  # a dataclass, as it says
-    lacks = ""
-    for table, units in measured:
-        try:
-            html = _filled(exhibit, table, units)
-            plain = exhibit.plain(table) if several and isinstance(exhibit, Joinable) else None
-        except VlauditError as error:
-            lacks = lacks or str(error)  # what the first design lacks says most: it is the finding's main one
-        else:
-            return Drawn(exhibit.title, html, "", samples, plain)
-    lacks = lacks or "nothing was measured"
-    return Drawn(exhibit.title, str(fill("undrawn.html", title=exhibit.title, reason=lacks)), lacks, samples)
+    try:
+        html = _filled(exhibit, table, units)
+        plain = exhibit.plain(table) if several and isinstance(exhibit, Joinable) else None
+    except VlauditError as error:
+        reason = str(error)
+        return Drawn(exhibit.title, str(fill("undrawn.html", title=exhibit.title, reason=reason)), reason, samples)
+    return Drawn(exhibit.title, html, "", samples, plain)
 
 
 def _filled(exhibit: Exhibit, table: Table, units: Mapping[str, Unit]) -> str:
@@ -86,9 +89,9 @@ def _filled(exhibit: Exhibit, table: Table, units: Mapping[str, Unit]) -> str:
 
 
 def render_exhibits(exhibits: Iterable[Exhibit], table: Table, units: Mapping[str, Unit]) -> Markup:
-    """Return all exhibits of a finding, one below another; units by their ids.
+    """Return all exhibits of a finding drawn from one table, one below another; units by their ids.
 
-    One that cannot be drawn (a column that this model's table lacks) is a sentence that says why.
+    One that cannot be drawn is a sentence with the reason.
     """
-    drawn = draw(exhibits, [(table, units)])
+    drawn = [_draw(exhibit, table, units, several=False) for exhibit in exhibits]
     return Markup("\n").join(Markup(one.html) for one in drawn)  # noqa: S704 (an exhibit escapes, by contract)

@@ -1,14 +1,15 @@
-"""What was true against what was answered."""
+"""Confusion tables: true answers against given answers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Int
 
 from vlaudit.errors import DataError
+from vlaudit.findings import Design
 from vlaudit.measures.base import Unit
 from vlaudit.reporting.exhibits.cells import Cell, cell
 from vlaudit.reporting.templating import fill
@@ -28,7 +29,7 @@ SWATCHES: Mapping[str, str] = {
     "orange": "#f08327",
     "gray": "#8c8c8c",
 }
-"""How a colour word is shown."""
+"""Swatch of each colour word."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +40,16 @@ class Confusion:
     """
 
     title: str
+    design: Design = field(repr=False)
     truth: str
     predicted: str
     labels: Sequence[str] = COLORS
     note: str = ""
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """The columns that it reads."""
+        return frozenset({self.truth, self.predicted})
 
     def render(self, table: Table, units: Mapping[str, Unit]) -> str:
         """Draw the table."""

@@ -1,17 +1,18 @@
-"""Values by layer, with bands."""
+"""Curves: values by layer, with bands."""
 
 from __future__ import annotations
 
 import io
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from markupsafe import Markup
 
 from vlaudit.errors import UsageError
+from vlaudit.findings import Design
 from vlaudit.measures.base import Unit
 from vlaudit.reporting.exhibits.base import SERIES
 from vlaudit.reporting.exhibits.clusters import NOTE, Mean, clustered_mean
@@ -25,10 +26,10 @@ if TYPE_CHECKING:
 _SIZE = (5.2, 3.0)
 """Inches; small, so that its text stays readable where a phone scales it down."""
 _DASHES = ((), (4, 2), (6, 2, 1, 2), (1, 1.5), (6, 2, 1, 2, 1, 2), (2, 1), (9, 2), (4, 1, 4, 3))
-"""Strokes and gaps of each curve in line widths, none for a solid one: colours alone do not tell curves apart."""
-# matplotlib knows no CSS: it draws in these stand-ins, which the page's colours replace, light or dark
+"""Strokes and gaps of each curve in line widths, none for a solid one: colour alone must not distinguish curves."""
+# matplotlib has no CSS variables: it draws in placeholder colours, which are then replaced by the page's
 _INK, _FAINT = "#010203", "#040506"
-_STANDINS = {
+_PLACEHOLDERS = {
     _INK: "var(--muted)",
     _FAINT: "var(--line)",
     **{f"#0a0b{series:02x}": f"var(--series-{series})" for series in range(SERIES)},
@@ -46,11 +47,12 @@ _UNWANTED = (
 class Curves:
     """Means of columns of arrays, one curve each, over the places of the arrays.
 
-    `curves` maps a label to a column of equal-length arrays (at most eight). `first` is the number of the first place,
-    `places` their names where numbers do not do. `axis` and `unit` name the two directions.
+    `curves` maps a label to a column of equal-length arrays (at most eight). `first` is the number of the first
+    position, `places` names positions that numbers do not describe. `axis` and `unit` name the two axes.
     """
 
     title: str
+    design: Design = field(repr=False)
     curves: Mapping[str, str]
     axis: str = "layer"
     unit: str = ""
@@ -60,7 +62,14 @@ class Curves:
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.curves) <= SERIES:
-            raise UsageError(f"curves {self.title!r}: 1 to {SERIES} curves can be told apart, got {len(self.curves)}")
+            raise UsageError(
+                f"curves {self.title!r}: between 1 and {SERIES} curves can be distinguished, got {len(self.curves)}"
+            )
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """The columns that it reads."""
+        return frozenset(self.curves.values())
 
     def render(self, table: Table, units: Mapping[str, Unit]) -> str:
         """Draw the curves."""
@@ -87,10 +96,10 @@ class Curves:
 
 
 def joined_curves(plain: Mapping[str, Mapping[str, Any]], models: Sequence[str]) -> str:
-    """Draw the same `Curves` of several models: one plot a curve, one line a model.
+    """Draw the same `Curves` of several models: one plot per curve, one line per model.
 
-    `plain` holds what `Curves.plain` gave, by model; `models` are all models of the page (at most eight), so that each
-    keeps its colour.
+    `plain` holds the results of `Curves.plain` by model; `models` are all models of the page (at most eight), so that
+    each keeps its colour.
     """
     labels = dict.fromkeys(label for one in plain.values() for label in one["means"])
     first = next(iter(plain.values()))
@@ -129,7 +138,7 @@ def _drawing(means: Mapping[int, Mean], places: Sequence[str], axis: str, unit: 
 
 
 def _figure(means: Mapping[int, Mean], places: Sequence[str], axis: str, unit: str) -> Figure:
-    from matplotlib.figure import Figure  # noqa: PLC0415 (slow to import, and most runs of a test draw nothing)
+    from matplotlib.figure import Figure  # noqa: PLC0415 (slow to import; many runs draw nothing)
 
     figure = Figure(figsize=_SIZE, layout="constrained")
     axes = figure.add_subplot()
@@ -160,6 +169,6 @@ def _svg(figure: Figure, *, salt: str) -> Markup:
     svg = svg[svg.index("<svg") :]
     for unwanted in _UNWANTED:
         svg = re.sub(unwanted, "", svg, flags=re.DOTALL)
-    for standin, color in _STANDINS.items():
-        svg = svg.replace(standin, color)
+    for placeholder, color in _PLACEHOLDERS.items():
+        svg = svg.replace(placeholder, color)
     return Markup(svg)  # noqa: S704 (matplotlib escapes the text that it draws)

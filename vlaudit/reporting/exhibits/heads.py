@@ -1,14 +1,15 @@
-"""A value for every head of every layer."""
+"""Head maps: one value per head and layer."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Float
 
 from vlaudit.errors import DataError
+from vlaudit.findings import Design
 from vlaudit.measures.base import Unit
 from vlaudit.reporting.exhibits.cells import cell, scaled
 from vlaudit.reporting.exhibits.clusters import clustered_mean
@@ -20,17 +21,23 @@ from vlaudit.tables import Table
 class HeadMap:
     """The mean of a column of (layers, heads) arrays as a map; the highest is outlined.
 
-    `shape` is needed where the arrays are flat. `first_layer` is the number that the top row carries. `bounds` are the
-    ends of the scale, the lowest and highest value where None. `unit` names what is drawn.
+    `shape` is needed where the arrays are flat. `first_layer` is the number of the top row. `bounds` are the ends of
+    the scale, with None the lowest and highest value. `unit` names the quantity.
     """
 
     title: str
+    design: Design = field(repr=False)
     column: str
     shape: tuple[int, int] | None = None
     first_layer: int = 0
     bounds: tuple[float, float] | None = None
     unit: str = ""
     note: str = ""
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """The columns that it reads."""
+        return frozenset({self.column})
 
     def render(self, table: Table, units: Mapping[str, Unit]) -> str:
         """Draw the map."""
@@ -52,7 +59,7 @@ class HeadMap:
 
 
 def _short(value: float) -> str:
-    """Return two decimals without the nought before the point.
+    """Return two decimals without the leading zero.
 
     >>> _short(0.456), _short(-0.05), _short(1.0)
     ('.46', '-.05', '1.0')

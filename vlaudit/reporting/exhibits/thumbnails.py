@@ -1,17 +1,16 @@
-"""Pictures small enough to lie inside the page."""
+"""Pictures small enough to be embedded in the page."""
 
 from __future__ import annotations
 
 import base64
 import io
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import PIL.Image
 
 from vlaudit.errors import VlauditError
-from vlaudit.findings import Ask
+from vlaudit.findings import Design
 from vlaudit.measures.base import Unit
 from vlaudit.perturbations import apply
 from vlaudit.samples import Box, Image, Sample
@@ -20,10 +19,10 @@ SIDE = 192
 """Longest side of a thumbnail in pixels."""
 
 _WHOLE = 0.8
-"""A box with more than this share of the picture says nothing: it is not outlined."""
+"""A box that covers more than this share of the picture is not outlined."""
 
 Pictures = Callable[[Unit], Mapping[str, Image]]
-"""Gives the pictures of a unit by what to write under them."""
+"""Gives the pictures of a unit by label."""
 
 
 class Place(NamedTuple):
@@ -46,29 +45,16 @@ class Thumbnail(NamedTuple):
     places: tuple[Place, ...] = ()
 
 
-@dataclass(frozen=True)
-class ConditionPictures:
-    """The pictures of a unit as its conditions perturb them: `conditions` maps a label to a condition of `asks`.
-
-    `seed` matters only to perturbations that draw at random; give the run's to see what the model saw.
-    """
-
-    asks: Callable[[Unit], Mapping[str, Ask]]
-    conditions: Mapping[str, str]
-    seed: int = 0
-
-    def __call__(self, unit: Unit) -> dict[str, Image]:
-        """Return the pictures by label, without conditions that show none."""
-        asks = self.asks(unit)
-        samples = {
-            label: apply(asks[condition].changes, asks[condition].sample, self.seed)
-            for label, condition in self.conditions.items()
-        }
-        return {label: sample.image for label, sample in samples.items() if sample.image is not None}
+def condition_pictures(design: Design, conditions: Mapping[str, str], unit: Unit) -> dict[str, Image]:
+    """Return the pictures of a unit by label, as the model saw them; `conditions` maps labels to conditions."""
+    samples = {
+        label: apply(design.conditions[condition], unit.sample, unit.seed) for label, condition in conditions.items()
+    }
+    return {label: sample.image for label, sample in samples.items() if sample.image is not None}
 
 
 def thumbnails(unit: Unit, pictures: Pictures | None, *, label: str = "") -> list[Thumbnail]:
-    """Return the pictures of a unit; its own image under `label`, what is asked for outlined, where none are given."""
+    """Return the pictures of a unit; without `pictures` its own image, the tested regions outlined."""
     if pictures is not None:
         try:
             given = pictures(unit)
@@ -82,7 +68,7 @@ def thumbnails(unit: Unit, pictures: Pictures | None, *, label: str = "") -> lis
 
 
 def thumbnail(label: str, image: Image, caption: str, boxes: Sequence[Box] = ()) -> Thumbnail:
-    """Return an image as a data URI: PNG as it is where it is small, else a JPEG of at most `SIDE` pixels."""
+    """Return an image as a data URI: an unchanged PNG where it is small, else a JPEG of at most `SIDE` pixels."""
     places = tuple(_place(box, image) for box in boxes if box.area < _WHOLE * image.width * image.height)
     alt = f"{label}: {caption}" if label else caption
     try:
@@ -98,7 +84,7 @@ def thumbnail(label: str, image: Image, caption: str, boxes: Sequence[Box] = ())
 
 
 def marked(sample: Sample, unit: Unit) -> list[tuple[str, bool]]:
-    """Return the caption in pieces, each with whether it is asked for: the unit's slot, else what is hidden anyway."""
+    """Return the caption in pieces, each with a flag: True for the tested slot, else for what is hidden."""
     spans = [(unit.slot.start, unit.slot.end)] if unit.slot else [tuple(span) for span in sample.hidden_phrases]
     pieces, at = [], 0
     for start, end in sorted(spans):

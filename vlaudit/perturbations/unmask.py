@@ -1,0 +1,41 @@
+"""Show the whole caption again, or test another word of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+
+from vlaudit.errors import RefusedSample
+from vlaudit.perturbations.base import Owner
+from vlaudit.samples import Sample
+
+
+@dataclass(frozen=True)
+class Unmask:
+    """Hide nothing of the caption, so that the match of the whole caption can be read. Nothing is drawn."""
+
+    drawn_for: ClassVar[Owner] = "id"
+
+    def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
+        """Return the sample with its whole caption visible."""
+        return replace(sample, hidden_phrases=())
+
+
+@dataclass(frozen=True)
+class AskOther:
+    """Test the first slot of these kinds instead, alone hidden: a control that shows whether a model reads the image.
+
+    Refused where the caption has no such slot. Nothing is drawn.
+    """
+
+    kinds: tuple[str, ...]
+    drawn_for: ClassVar[Owner] = "id"
+
+    def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
+        """Return the sample with another tested slot."""
+        other = next((slot for slot in sample.slots if slot.kind in self.kinds), None)
+        if other is None:
+            raise RefusedSample(sample.id, f"its caption has no slot of kind {' or '.join(self.kinds)}")
+        return replace(sample, hidden_phrases=()).hiding(other).asking(other)

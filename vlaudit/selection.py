@@ -1,0 +1,206 @@
+"""Unit selection: which slot or phrase of each sample is tested, and which other sample it is paired with.
+
+A selection is called with samples and a seed and yields, per unit, its candidates in order of preference: the first
+one whose conditions can be made becomes the unit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol, runtime_checkable
+
+from vlaudit.measures.base import Unit
+from vlaudit.perturbations import Mirror, apply
+from vlaudit.samples import Phrase, Sample, Slot, words_of
+from vlaudit.seeds import generator
+
+NOUNS = ("person", "animal", "vehicle", "object", "clothing", "instrument")
+"""Kinds of slots that name an object with a place in the image."""
+
+SIDE_KINDS = ("hand side", "position side")
+"""Kinds of slots whose answer is left or right."""
+
+TYPE_OF_KIND = {"person": "people", "animal": "animals", "vehicle": "vehicles", "object": "other"}
+"""Phrase type of a noun, for data sets that mark no phrases."""
+
+THIRDS = ("left", "middle", "right")
+"""Thirds of the image's width, as the fact `third` names them."""
+
+Candidates = Sequence[Unit]
+"""What may become one unit, in order of preference."""
+
+
+@runtime_checkable
+class Selection(Protocol):
+    """Chooses units; settings are fields of a frozen dataclass."""
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """Names of the facts that each unit has."""
+        ...
+
+    def __call__(self, samples: Iterable[Sample], seed: int) -> Iterator[Candidates]:
+        """Yield the candidates of each unit."""
+        ...
+
+
+def with_partners(samples: Iterable[Sample]) -> Iterator[Sample]:
+    """Yield every sample with its partner: the next one with another image and another caption, cyclically.
+
+    Nothing is drawn: the order of a data set is arbitrary, and neighbours are read together.
+    """
+    given = list(samples)
+    for i, sample in enumerate(given):
+        after = (given[(i + step) % len(given)] for step in range(1, len(given)))
+        yield replace(sample, partner=next((other for other in after if sample.differs_from(other)), None))
+
+
+@dataclass(frozen=True)
+class EverySample:
+    """Every sample is a unit; those whose caption holds one of `without_words` are left out."""
+
+    without_words: tuple[str, ...] = ()
+    columns = frozenset[str]()
+
+    def __call__(self, samples: Iterable[Sample], seed: int) -> Iterator[Candidates]:
+        """Yield one candidate per sample."""
+        for sample in with_partners(samples):
+            caption = sample.caption.lower()
+            if {caption[slice(*span)] for span in words_of(caption)}.isdisjoint(self.without_words):
+                yield (Unit(sample.id, sample),)
+
+
+@dataclass(frozen=True)
+class OneSlot:
+    """One slot per sample, drawn by the sample's id and the seed among those of the given kinds.
+
+    Parameters
+    ----------
+    kinds
+        Kind or kinds of slots that may be tested ("color", `NOUNS`, `SIDE_KINDS`, "scenery").
+    words
+        Only slots whose answer is one of these, where given.
+    located
+        Only slots that are linked to a region.
+    hide
+        Hide the slot from the model.
+    hide_kinds
+        Also hide every slot of these kinds, because its word would give the answer away.
+    flags
+        Boolean facts: a name, and the answers for which it is true.
+
+    Facts of a unit: `kind`, `word` (the caption's), and one per flag.
+
+    """
+
+    kinds: str | tuple[str, ...]
+    words: tuple[str, ...] = ()
+    located: bool = False
+    hide: bool = True
+    hide_kinds: tuple[str, ...] = ()
+    flags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """Names of the facts."""
+        return frozenset({"kind", "word", *self.flags})
+
+    def __call__(self, samples: Iterable[Sample], seed: int) -> Iterator[Candidates]:
+        """Yield the slots of each sample that has any, in random order."""
+        for sample in with_partners(samples):
+            slots = [slot for slot in sample.slots if self._fits(sample, slot)]
+            order = generator(seed, "one slot", sample.id).permutation(len(slots))
+            if slots:
+                yield tuple(self._unit(sample, slots[i]) for i in order)
+
+    def _fits(self, sample: Sample, slot: Slot) -> bool:
+        return (
+            slot.kind in ((self.kinds,) if isinstance(self.kinds, str) else self.kinds)
+            and (not self.words or sample.text(slot).lower() in self.words)
+            and (bool(slot.region_ids) or not self.located)
+        )
+
+    def _unit(self, sample: Sample, slot: Slot) -> Unit:
+        word = sample.text(slot).lower()
+        facts = {"kind": slot.kind, "word": word, **{name: word in words for name, words in self.flags.items()}}
+        return Unit(f"{sample.id}:{slot.start}", self._asking(sample, slot), facts)
+
+    def _asking(self, sample: Sample, slot: Slot) -> Sample:
+        if not self.hide:
+            return sample.asking(slot)
+        return sample.hiding(slot, *(one for one in sample.slots if one.kind in self.hide_kinds)).asking(slot)
+
+
+@dataclass(frozen=True)
+class BothWays:
+    """Every unit of another selection twice: in its image and in the mirror image, so that both sides show the same.
+
+    Fact in addition to those of `selection`: `third`, the third of the image that holds the centre of the slot's
+    regions ("" without regions).
+    """
+
+    selection: OneSlot
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """Names of the facts."""
+        return self.selection.columns | {"third"}
+
+    def __call__(self, samples: Iterable[Sample], seed: int) -> Iterator[Candidates]:
+        """Yield the candidates as they are, then mirrored."""
+        for units in self.selection(samples, seed):
+            yield tuple(_placed(unit, unit.sample, "original") for unit in units)
+            if units[0].sample.image is not None:
+                yield tuple(_placed(unit, apply([Mirror()], unit.sample, seed), "mirrored") for unit in units)
+
+
+def _placed(unit: Unit, sample: Sample, name: str) -> Unit:
+    return Unit(f"{unit.id}:{name}", sample, {**(unit.facts or {}), "third": third(sample)})
+
+
+def third(sample: Sample) -> str:
+    """Return the third of the image that holds the centre of the tested slot's regions; "" where it has none."""
+    slot = sample.asked_slot
+    if slot is None or not slot.region_ids or sample.image is None:
+        return ""
+    centres = [sample.region(name).box.center[0] for name in slot.region_ids]
+    return THIRDS[min(int(3 * sum(centres) / len(centres) / sample.image.width), 2)]
+
+
+@dataclass(frozen=True)
+class EveryPhrase:
+    """Every phrase that names a region is a unit; where a data set marks no phrases, its nouns take their place.
+
+    `smaller` leaves out phrases whose region fills most of the image: no place outside it could be compared.
+    Facts: `type`, `phrase` (text), `start`, `end` (characters), `regions` (ids).
+    """
+
+    smaller: bool = False
+    columns = frozenset({"type", "phrase", "start", "end", "regions"})
+
+    def __call__(self, samples: Iterable[Sample], seed: int) -> Iterator[Candidates]:
+        """Yield one candidate per phrase."""
+        for sample in samples:
+            named: tuple[Phrase | Slot, ...] = sample.phrases or sample.slots
+            for part in named:
+                kind = part.type if isinstance(part, Phrase) else TYPE_OF_KIND.get(part.kind)
+                filled = self.smaller and any(_fills(sample, name) for name in part.region_ids)
+                if kind is not None and part.region_ids and not filled:
+                    yield (_phrase_unit(sample, part, kind),)
+
+
+def _phrase_unit(sample: Sample, part: Phrase | Slot, kind: str) -> Unit:
+    facts = {
+        "type": kind,
+        "phrase": sample.text(part),
+        "start": part.start,
+        "end": part.end,
+        "regions": list(part.region_ids),
+    }
+    return Unit(f"{sample.id}:{part.start}", sample, facts)
+
+
+def _fills(sample: Sample, region: str) -> bool:
+    box, image = sample.region(region).box, sample.image
+    return image is not None and 2 * box.width > image.width and 2 * box.height > image.height
