@@ -3,8 +3,6 @@
 from dataclasses import replace
 
 import pytest
-
-from vlaudit.datasets.scenes import sample
 from vlaudit.designs import (
     NOUNS,
     OneSlot,
@@ -16,6 +14,8 @@ from vlaudit.designs import (
     of_kinds,
     with_partners,
 )
+
+from vlaudit.datasets.scenes import sample
 from vlaudit.errors import RefusedSample
 from vlaudit.findings import Ask
 from vlaudit.measures.base import Unit

@@ -52,7 +52,7 @@ class Finding:
 
     `claim` is the desirable property in one sentence; `source` paper and section; `failing` what a failure means for
     someone who ships the checkpoint; `published` maps names to the published figures that the report shows next to
-    ours, as text; `exhibits` are its figures and tables.
+    ours, as text; `exhibits` are its figures and tables, and `shown` the designs that no criterion reads.
     """
 
     id: str
@@ -61,6 +61,7 @@ class Finding:
     failing: str
     published: Mapping[str, str] = field(default_factory=dict)
     exhibits: tuple[Exhibit, ...] = ()
+    shown: tuple[Design, ...] = ()
 
 
 @dataclass(frozen=True)

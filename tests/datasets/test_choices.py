@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 import pytest
-
 from vlaudit.datasets.answers import PHOTO_ANSWERS, answers, false_words
+
 from vlaudit.datasets.hints import OtherCaptions
 from vlaudit.datasets.mining import slots_in
 from vlaudit.datasets.scenes import candidates, sample

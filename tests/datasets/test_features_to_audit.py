@@ -5,9 +5,9 @@ import importlib
 import annotated_folders as folders
 import pytest
 import torch
+from vlaudit.datasets.answers import PHOTO_ANSWERS
 
 from vlaudit import datasets
-from vlaudit.datasets.answers import PHOTO_ANSWERS
 from vlaudit.execution.plan import plan
 from vlaudit.execution.run import run
 from vlaudit.models.base import ForwardRequest

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from annotated_folders import annotation, boxed, entities, features, photo, unboxed
 from safetensors.numpy import load_file
+from vlaudit.datasets.answers import answers, false_words
 
 from vlaudit import datasets
 from vlaudit.datasets import Dataset, Refusal
-from vlaudit.datasets.answers import answers, false_words
 from vlaudit.datasets.flickr30k import Flickr30kEntities
 from vlaudit.errors import DataError, RefusedSample, UsageError
 from vlaudit.perturbations import Cover, apply

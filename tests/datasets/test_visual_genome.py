@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from annotated_folders import entity, features, genome, photo, region, thing
+from vlaudit.datasets.answers import false_words
 
 from vlaudit import datasets
 from vlaudit.datasets import Dataset
-from vlaudit.datasets.answers import false_words
 from vlaudit.datasets.visual_genome import VisualGenome
 from vlaudit.datasets.visual_genome.predicates import folded
 from vlaudit.errors import DataError, RefusedSample, UsageError

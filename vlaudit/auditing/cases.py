@@ -36,10 +36,11 @@ def _cases(name: str, test: Any) -> Iterator[AuditCase]:
 def make_case(mark: Any, function: str, parameters: Mapping[str, object], doc: str | None) -> AuditCase:
     """Return the case that a mark declares for one test function with these parameters, the model left out.
 
-    Raises `TypeError` where the mark lacks a finding, a design or a statistic.
+    Raises `TypeError` or `ValueError` where the mark does not name a finding, a design and a statistic.
     """
     explanation = " ".join((doc or "").split())
-    return AuditCase(*mark.args, name=case_name(function, parameters), explanation=explanation, **mark.kwargs)
+    finding, design, statistic = mark.args
+    return AuditCase(finding, design, statistic, case_name(function, parameters), explanation, **mark.kwargs)
 
 
 def check_cases(cases: Sequence[AuditCase]) -> None:

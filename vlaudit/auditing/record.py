@@ -127,7 +127,7 @@ class Ledger:
 
 def properties(decided: Decided, duration: float) -> Properties:
     """Return the properties of a test: its verdict whole for us, and its numbers by name for JUnit XML."""
-    verdict, finding = decided.verdict, decided.finding
+    verdict, finding = decided.verdict, decided.case.finding
     criterion = criterion_record(verdict, finding.id, known_failure=decided.known_failure, duration=duration)
     record = finding_record(finding, decided.family, ())
     whole = {"finding": record.model_dump(mode="json"), "criterion": criterion.model_dump(mode="json")}
@@ -145,8 +145,8 @@ def _drawn(run: Run, family: str, finding_id: str) -> dict[str, Any]:
     finding, designs = run.findings[finding_id], run.designs_of(family, finding_id)
     planned = measured = 0
     refused: dict[str, int] = defaultdict(int)
-    measurements = [(run.table(family, design), run.units(family, design)) for design in designs]
-    for table, _ in measurements:
+    measurements = {design.id: (run.table(family, design), run.units(family, design)) for design in designs}
+    for table, _ in measurements.values():
         planned, measured = planned + table.planned, measured + len(table)
         for reason, count in table.refused.items():
             refused[reason] += count

@@ -14,10 +14,10 @@ from vlaudit.auditing.models import Models
 from vlaudit.auditing.options import Options
 from vlaudit.datasets import Dataset
 from vlaudit.errors import UsageError
-from vlaudit.execution.plan import Posed, plan, pose
+from vlaudit.execution.plan import UnitRequests, plan, unit_requests
 from vlaudit.execution.progress import Progress, Stream
 from vlaudit.execution.run import Measured, run
-from vlaudit.findings import Design, Finding
+from vlaudit.findings import AuditCase, Design, Finding
 from vlaudit.measures.base import Unit
 from vlaudit.samples import Sample
 from vlaudit.tables import Table
@@ -41,7 +41,7 @@ class Run:
         self._of_finding: dict[str, dict[str, dict[str, None]]] = defaultdict(dict)  # ordered sets of design ids
         self._looks: dict[tuple[str, str], list[Measured]] = defaultdict(list)
         self._done: set[str] = set()
-        self._posed: dict[tuple[str, int], list[Posed]] = {}  # what several models share, by design and look
+        self._requests: dict[tuple[str, int], list[UnitRequests]] = {}  # shared by several models, by design and look
 
     @classmethod
     def prepare(cls, options: Options, *, elsewhere: bool = False, checked: bool = False) -> Run:
@@ -68,12 +68,20 @@ class Run:
         """How often a criterion may be judged: more than once only by a gate, on data that can be drawn on."""
         return LOOKS if self.options.gate and self.data_name == "scenes" else 1
 
-    def select(self, selected: Iterable[tuple[str, Finding, Design]]) -> None:
-        """Note the findings and designs to audit, each with the family of its model."""
-        for family, finding, design in selected:
-            self.findings[finding.id] = finding
-            self._designs[family][design.id] = design
-            self._of_finding[family].setdefault(finding.id, dict.fromkeys([design.id]))[design.id] = None
+    def select(self, selected: Iterable[tuple[str, AuditCase]]) -> None:
+        """Note the cases to audit, each with the family of its model.
+
+        Designs that only exhibits of a finding show are measured with any of its cases. Raises `UsageError` where a
+        statistic or an exhibit reads a column that its design lacks.
+        """
+        cases = list(selected)
+        for family, case in cases:
+            case.check()
+            self.findings[case.finding.id] = case.finding
+            of_finding = self._of_finding[family].setdefault(case.finding.id, {})
+            for design in (case.design, *case.finding.shown):
+                self._designs[family][design.id] = design
+                of_finding[design.id] = None
 
     def samples(self, look: int) -> list[Sample]:
         """Return the samples of one look: the first `limit`, then as many again, then twice as many."""
@@ -102,28 +110,28 @@ class Run:
 
     def _measure(self, family: str, designs: Sequence[Design], look: int) -> Measured:
         model = self.models[family]
-        planned = plan(designs, self.samples(look), model, self.options.seed, partial(self._pose, look=look))
+        planned = plan(designs, self.samples(look), model, self.options.seed, partial(self._requests_of, look=look))
         progress = Progress(len(planned.inputs), self.stream, label=model.name)
         return run(planned, model, batch_size=self.options.batch_size, progress=progress)
 
-    def _pose(self, design: Design, look: int) -> list[Posed]:
-        """Make the conditions of a design; of several models the first makes them for all."""
-        if (design.id, look) in self._posed:
-            return self._posed[design.id, look]
-        made = pose(design, self.samples(look), self.options.seed)
+    def _requests_of(self, design: Design, look: int) -> list[UnitRequests]:
+        """Make the conditions of a design, once for all models of the run."""
+        if (design.id, look) in self._requests:
+            return self._requests[design.id, look]
+        made = unit_requests(design, self.samples(look), self.options.seed)
         if len(self._designs) > 1:
-            self._posed[design.id, look] = made
+            self._requests[design.id, look] = made
         return made
 
     def release(self, family: str) -> None:
-        """Let go of what only the audits of this model needed; they are done."""
+        """Free what only the audits of this model needed."""
         self.models.release(family)
         self._done.add(family)
         if self._done >= set(self._designs):
-            self._posed.clear()
+            self._requests.clear()
 
     def table(self, family: str, design: Design, look: int = 0) -> Table:
-        """Return the rows of a design up to and with a look."""
+        """Return the rows of a design, of all looks up to this one."""
         tables = [self.measured(family, design, i).tables[design.id] for i in range(look + 1)]
         refused: Counter[str] = Counter()
         for table in tables:
@@ -132,7 +140,7 @@ class Run:
         return Table(frame, sum(table.planned for table in tables), refused)
 
     def units(self, family: str, design: Design) -> dict[str, Unit]:
-        """Return what the rows of a design are about, by `unit_id`, over all looks so far."""
+        """Return the units of a design by `unit_id`, over all looks so far."""
         return {k: v for done in self._looks[family, design.id] for k, v in done.units[design.id].items()}
 
     def measured_findings(self) -> list[tuple[str, str]]:

@@ -67,4 +67,4 @@ def _preferred(conditions: Mapping[str, Numbers], pairs: Pair | tuple[Pair, ...]
         one, other = pairs
         return bool(conditions[str(one)]["score"] > conditions[str(other)]["score"])
     held = [conditions[one]["score"] > conditions[other]["score"] for one, other in pairs]
-    return sum(held) / len(held)
+    return float(sum(held) / len(held))

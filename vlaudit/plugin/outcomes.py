@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import pytest
 
-from vlaudit.auditing.judging import Decided, Judge, NotDemanded
+from vlaudit.auditing.cases import MARK, make_case
+from vlaudit.auditing.judging import Decided, NotDemanded, judge
 from vlaudit.auditing.record import properties
 from vlaudit.auditing.run import Run
 from vlaudit.errors import UsageError
-from vlaudit.findings import Design, Finding
-from vlaudit.measures.base import Unit
+from vlaudit.findings import AuditCase
 from vlaudit.models.base import ModelAdapter
-from vlaudit.statistics.base import Statistic
 from vlaudit.tables import Table
 
 RUN: pytest.StashKey[Run] = pytest.StashKey()
@@ -22,49 +19,37 @@ RUN: pytest.StashKey[Run] = pytest.StashKey()
 DECIDED: pytest.StashKey[Decided] = pytest.StashKey()
 """Key of the decided criterion in the stash of an item."""
 
+CASE: pytest.StashKey[AuditCase] = pytest.StashKey()
+"""Key of the audit case in the stash of an item."""
 
-class ReportingJudge:
-    """The judge of a test: it ends the test with the outcome of the criterion."""
 
-    def __init__(self, judge: Judge, item: pytest.Item, *, gate: bool) -> None:
-        self._judge, self._item, self._gate = judge, item, gate
+class Judge:
+    """The judge of a test: calling it judges the case of the test's mark, and ends the test with the outcome."""
+
+    def __init__(self, run: Run, family: str, item: pytest.Item) -> None:
+        self._run, self._family, self._item = run, family, item
+        self.case = case_of(item)
 
     @property
     def model(self) -> ModelAdapter:
         """The model under audit."""
-        return self._judge.model
+        return self._run.models[self._family]
 
     @property
     def table(self) -> Table:
         """One row per unit of the design."""
-        return self._judge.table
+        return self._run.table(self._family, self.case.design)
 
-    @property
-    def units(self) -> Mapping[str, Unit]:
-        """The units of the design's rows, by `unit_id`."""
-        return self._judge.units
-
-    def __call__(self, criterion_id: str, statistic: Statistic, *, competence: Statistic | None = None) -> None:
-        """Judge a criterion by a statistic of the table and report it."""
+    def __call__(self) -> None:
+        """Judge the case and report it."""
         try:
-            decided = self._judge(criterion_id, statistic, competence=competence)
+            decided = judge(self._run, self._family, self.case)
         except UsageError as error:
             pytest.fail(str(error), pytrace=False)
-        self._report(decided)
-
-    def skip(self, criterion_id: str, reason: str) -> None:
-        """Report that a criterion does not apply to this model; the test ends here."""
-        try:
-            decided = self._judge.not_applicable(criterion_id, reason)
-        except UsageError as error:
-            pytest.fail(str(error), pytrace=False)
-        self._report(decided)
-
-    def _report(self, decided: Decided | NotDemanded) -> None:
         if isinstance(decided, NotDemanded):
             pytest.skip(decided.reason)
         self._item.stash[DECIDED] = decided
-        report(decided, gate=self._gate)
+        report(decided, gate=self._run.options.gate)
 
 
 def report(decided: Decided, *, gate: bool) -> None:
@@ -93,7 +78,7 @@ def _expect_failure(decided: Decided) -> None:
 
 
 def _explained(decided: Decided, *, gate: bool) -> str:
-    finding, verdict = decided.finding, decided.verdict
+    finding, verdict = decided.case.finding, decided.verdict
     lines = [f"{verdict.criterion.id}: {verdict.outcome}", f"  claim: {finding.claim}", f"  found: {verdict.reason}"]
     if gate and verdict.outcome == "inconclusive":
         lines.append("  --gate asks for a decision: more data (--limit N) would give one")
@@ -106,19 +91,35 @@ def family_of(item: pytest.Item) -> str | None:
     return None if callspec is None else callspec.params.get("model")
 
 
-def audited(item: pytest.Item) -> tuple[str, Finding, Design] | None:
-    """Return the family, finding and design of an audit's test, or None for any other test."""
-    mark, family = item.get_closest_marker("audit"), family_of(item)
-    return None if mark is None or family is None else (family, *mark.args)
+def audited(item: pytest.Item) -> tuple[str, AuditCase] | None:
+    """Return the family and the case of an audit's test, or None for any other test."""
+    family = family_of(item)
+    return None if item.get_closest_marker(MARK) is None or family is None else (family, case_of(item))
 
 
-def judge_of(request: pytest.FixtureRequest) -> ReportingJudge:
-    """Return the judge of a test by its `audit` mark; `pytest.UsageError` where it has none."""
-    mark, family = request.node.get_closest_marker("audit"), family_of(request.node)
-    if mark is None or len(mark.args) != 2 or family is None:
-        raise pytest.UsageError(f"{request.node.nodeid}: `judge` needs a mark, @pytest.mark.audit(FINDING, DESIGN)")
-    run = request.config.stash[RUN]
-    return ReportingJudge(Judge(run, family, *mark.args), request.node, gate=run.options.gate)
+def case_of(item: pytest.Item) -> AuditCase:
+    """Return the case of a test by its `audit` mark; `UsageError` where the mark is incomplete."""
+    if CASE not in item.stash:
+        mark, callspec = item.get_closest_marker(MARK), getattr(item, "callspec", None)
+        parameters = {} if callspec is None else {k: v for k, v in callspec.params.items() if k != "model"}
+        test = getattr(item, "function", None)
+        try:
+            item.stash[CASE] = make_case(mark, item.originalname, parameters, test.__doc__)  # type: ignore[attr-defined]
+        except (TypeError, ValueError) as error:
+            raise UsageError(
+                f"{item.nodeid}: its mark must be @pytest.mark.audit(FINDING, DESIGN, STATISTIC), got {mark}: {error}"
+            ) from None
+    return item.stash[CASE]
+
+
+def judge_of(request: pytest.FixtureRequest) -> Judge:
+    """Return the judge of a test; `pytest.UsageError` where it has no `audit` mark."""
+    family = family_of(request.node)
+    if request.node.get_closest_marker(MARK) is None or family is None:
+        raise pytest.UsageError(
+            f"{request.node.nodeid}: `judge` needs a mark, @pytest.mark.audit(FINDING, DESIGN, STATISTIC)"
+        )
+    return Judge(request.config.stash[RUN], family, request.node)
 
 
 def attach(item: pytest.Item, duration: float) -> None:

@@ -51,7 +51,10 @@ class AuditSession:
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Note what the tests that were not deselected need."""
-        self.run.select(case for item in session.items if (case := audited(item)) is not None)
+        try:
+            self.run.select(case for item in session.items if (case := audited(item)) is not None)
+        except VlauditError as error:
+            raise pytest.UsageError(str(error)) from None
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Write down the verdicts, wherever they fell."""

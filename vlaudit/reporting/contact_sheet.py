@@ -21,7 +21,6 @@ from vlaudit.perturbations import (
     Hint,
     LuminanceNoise,
     Mirror,
-    Mismatch,
     Move,
     Perturbation,
     Recolor,
@@ -29,6 +28,7 @@ from vlaudit.perturbations import (
     SwapSides,
     apply,
 )
+from vlaudit.perturbations.mismatch import with_caption_of
 from vlaudit.reporting.sheet_layout import CHANGED, INK, PALE, PHRASES, Cell, Frame, Paragraph, Run, lay_out
 from vlaudit.samples import SIDES, Phrase, Region, Sample, Slot, words_of
 
@@ -167,7 +167,7 @@ def _frame(sample: Sample, region_id: str) -> Frame:
 
 
 def _another_caption(row: _Row, partner: Sample) -> Cell:
-    changed = row.changed(Mismatch(partner))
+    changed = with_caption_of(row.sample, partner)
     return Cell(
         "another image's caption", changed, (Paragraph(tuple(Run(word, CHANGED) for word in changed.caption.split())),)
     )
