@@ -41,6 +41,11 @@ class Exhibit(Protocol):
         """The columns that it reads."""
         ...
 
+    @property
+    def pictured(self) -> frozenset[str]:
+        """The conditions whose pictures it shows."""
+        ...
+
     def render(self, table: Table, units: Mapping[str, Unit]) -> str:
         """Return a fragment of HTML, with text from data escaped and images embedded; `units` by their ids."""
         ...
@@ -86,13 +91,24 @@ class Design:
     not_for: Mapping[str, str] = field(default_factory=dict)
     optional: bool = False
 
-    def __post_init__(self) -> None:
-        check_architectures(f"design {self.id}", self.not_for)
-
     @property
     def columns(self) -> frozenset[str]:
         """Names of the columns of its table."""
         return self.units.columns | self.measure.columns(self.conditions) | {UNIT, IMAGE}
+
+    def check(self) -> None:
+        """Raise `UsageError` for conditions that are no tuples of perturbations, and names that do not exist."""
+        where = f"design {self.id}"
+        for name, perturbations in self.conditions.items():
+            if not isinstance(perturbations, tuple) or not all(isinstance(one, Perturbation) for one in perturbations):
+                raise UsageError(
+                    f"{where}: the condition {name!r} must be a tuple of perturbations, such as () or (Mirror(),), "
+                    f"got {perturbations!r}"
+                )
+        _check_names(where, "its measure names the condition", self.measure.named, self.conditions)
+        _check_names(where, "not_for names the architecture", self.not_for, get_args(Architecture))
+        if self.competence is not None:
+            _check_names(where, f"{self.competence!r} reads the column", self.competence.columns, self.columns)
 
     def unsupported(self, capabilities: Capabilities) -> str | None:
         """Return why a model with these capabilities cannot be measured so, or None; nothing is planned then."""
@@ -127,9 +143,6 @@ class AuditCase:
     explanation: str = ""
     not_for: Mapping[str, str] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        check_architectures(self.id, self.not_for)
-
     @property
     def id(self) -> str:
         """FINDING.NAME, as thresholds and reports name the criterion."""
@@ -145,28 +158,20 @@ class AuditCase:
         return None if requires and _unmet(requires, capabilities) else self.design.competence
 
     def check(self) -> None:
-        """Raise `UsageError` where a statistic or an exhibit reads a column that its design does not have."""
-        for statistic in (self.statistic, self.design.competence):
-            if statistic is not None:
-                _check_columns(f"{self.id}: {statistic!r}", statistic.columns, self.design)
+        """Raise `UsageError` where a name that the audit uses does not exist: a column, condition or architecture."""
+        for design in (self.design, *self.finding.shown):
+            design.check()
+        _check_names(self.id, f"{self.statistic!r} reads the column", self.statistic.columns, self.design.columns)
+        _check_names(self.id, "not_for names the architecture", self.not_for, get_args(Architecture))
         for exhibit in self.finding.exhibits:
-            _check_columns(f"{self.finding.id}: the exhibit {exhibit.title!r}", exhibit.columns, exhibit.design)
+            where, design = f"{self.finding.id}, exhibit {exhibit.title!r}", exhibit.design
+            _check_names(where, "it reads the column", exhibit.columns, design.columns)
+            _check_names(where, "it shows the condition", exhibit.pictured, design.conditions)
 
 
-def _check_columns(reader: str, wanted: Iterable[str], design: Design) -> None:
-    for column in sorted(set(wanted) - design.columns):
-        raise UsageError(
-            f"{reader} reads the column {column!r}, which design {design.id} does not have"
-            f"{nearest(column, sorted(design.columns))}"
-        )
-
-
-def check_architectures(where: str, names: Iterable[str]) -> None:
-    """Raise `UsageError` for a name that is no architecture."""
-    known = get_args(Architecture)
-    for name in names:
-        if name not in known:
-            raise UsageError(f"{where}: not_for names an architecture, got {name!r}{nearest(name, known)}")
+def _check_names(where: str, use: str, names: Iterable[str], known: Iterable[str]) -> None:
+    for name in sorted(set(names) - set(known)):
+        raise UsageError(f"{where}: {use} {name!r}, which does not exist{nearest(name, sorted(known))}")
 
 
 def case_name(function: str, parameters: Mapping[str, object]) -> str:

@@ -70,6 +70,11 @@ class Measure:
         """What else is needed of a model."""
         return frozenset()
 
+    @property
+    def named(self) -> frozenset[str]:
+        """Conditions that the settings name; a design must have them."""
+        return frozenset()
+
     def readings(self, sample: Sample) -> frozenset[Reading]:
         """Return what to read of the pass over one perturbed sample; `RefusedSample` where it cannot be measured."""
         return self.needs

@@ -38,6 +38,11 @@ class TwoByTwo(Measure):
         """The requirements of the inner measure."""
         return self.measure.requires
 
+    @property
+    def named(self) -> frozenset[str]:
+        """The four cells, and what the inner measure names."""
+        return self.measure.named | frozenset(self.cells)
+
     def readings(self, sample: Sample) -> frozenset[Reading]:
         """Return what the inner measure reads."""
         return self.measure.readings(sample)

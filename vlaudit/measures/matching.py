@@ -40,6 +40,12 @@ class MatchProbability(Measure):
         """Comparable scores, where different images are compared."""
         return frozenset({"comparable matches"} if self.across_images or self.changes else ())
 
+    @property
+    def named(self) -> frozenset[str]:
+        """Every condition of a pair."""
+        pairs = [*self.changes.values(), *(pair for pairs in self.preferred.values() for pair in _listed(pairs))]
+        return frozenset(name for pair in pairs for name in pair)
+
     def columns(self, conditions: Iterable[str]) -> frozenset[str]:
         """Return `score`, `p` and `accepted` of the conditions, and the names of the comparisons."""
         return crossed(conditions, ("score", "p", "accepted")) | {*self.preferred, *self.changes}
@@ -63,8 +69,10 @@ class MatchProbability(Measure):
 
 def _preferred(conditions: Mapping[str, Numbers], pairs: Pair | tuple[Pair, ...]) -> bool | float:
     """Return whether the first condition scores higher, or the share of the pairs in which it does."""
-    if isinstance(pairs[0], str):
-        one, other = pairs
-        return bool(conditions[str(one)]["score"] > conditions[str(other)]["score"])
-    held = [conditions[one]["score"] > conditions[other]["score"] for one, other in pairs]
-    return float(sum(held) / len(held))
+    held = [bool(conditions[one]["score"] > conditions[other]["score"]) for one, other in _listed(pairs)]
+    return held[0] if len(held) == 1 else sum(held) / len(held)
+
+
+def _listed(pairs: Pair | tuple[Pair, ...]) -> list[Pair]:
+    """Return the pairs as a list, also where there is one."""
+    return [pairs] if isinstance(pairs[0], str) else list(pairs)

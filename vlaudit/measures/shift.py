@@ -32,6 +32,11 @@ class TextShift(Measure):
     other: str = "other"
     needs = frozenset({Hidden("text")})
 
+    @property
+    def named(self) -> frozenset[str]:
+        """The two conditions."""
+        return frozenset({self.own, self.other})
+
     def columns(self, conditions: Iterable[str]) -> frozenset[str]:
         """Return the two columns, whatever the conditions are called."""
         return frozenset({"shift", "special_shift"})

@@ -31,6 +31,11 @@ class WordProbability(Measure):
     reference: str | None = None
     needs = frozenset({Words()})
 
+    @property
+    def named(self) -> frozenset[str]:
+        """The reference condition."""
+        return frozenset(() if self.reference is None else (self.reference,))
+
     def readings(self, sample: Sample) -> frozenset[Reading]:
         """Return the reading of the slot's choices."""
         slot = tested_slot(sample)
@@ -93,6 +98,11 @@ class SideProbability(WordProbability):
     """
 
     pair: tuple[str, str] = ("original", "mirrored")
+
+    @property
+    def named(self) -> frozenset[str]:
+        """The reference condition and the pair."""
+        return super().named | frozenset(self.pair)
 
     def columns(self, conditions: Iterable[str]) -> frozenset[str]:
         """Return the columns of `WordProbability`, the probabilities of both sides, and those of the pair."""

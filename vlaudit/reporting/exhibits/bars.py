@@ -43,6 +43,7 @@ class Bars:
     bounds: tuple[float, float] | None = (0.0, 1.0)
     unit: str = "probability"
     note: str = ""
+    pictured = frozenset[str]()
 
     def __post_init__(self) -> None:
         unknown = {label for labels in self.groups.values() for label in labels} - set(self.bars)

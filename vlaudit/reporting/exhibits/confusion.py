@@ -45,6 +45,7 @@ class Confusion:
     predicted: str
     labels: Sequence[str] = COLORS
     note: str = ""
+    pictured = frozenset[str]()
 
     @property
     def columns(self) -> frozenset[str]:

@@ -59,6 +59,7 @@ class Curves:
     first: int = 0
     places: Sequence[str] = ()
     note: str = ""
+    pictured = frozenset[str]()
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.curves) <= SERIES:

@@ -33,6 +33,7 @@ class HeadMap:
     bounds: tuple[float, float] | None = None
     unit: str = ""
     note: str = ""
+    pictured = frozenset[str]()
 
     @property
     def columns(self) -> frozenset[str]:

@@ -52,6 +52,11 @@ class ExtremeSamples:
         """The columns that it reads."""
         return frozenset({self.column, *self.numbers.values()})
 
+    @property
+    def pictured(self) -> frozenset[str]:
+        """The conditions whose pictures it shows."""
+        return frozenset(self.pictures.values())
+
     def render(self, table: Table, units: Mapping[str, Unit]) -> str:
         """Draw the samples."""
         columns = self.numbers or {self.column.replace("_", " "): self.column}
@@ -93,6 +98,11 @@ class Pairs:
     def columns(self) -> frozenset[str]:
         """The columns that it reads."""
         return frozenset({*self.first.values(), *self.second.values(), *([self.column] if self.column else [])})
+
+    @property
+    def pictured(self) -> frozenset[str]:
+        """The conditions whose pictures it shows."""
+        return frozenset(self.pictures.values())
 
     def render(self, table: Table, units: Mapping[str, Unit]) -> str:
         """Draw the pairs."""
