@@ -90,7 +90,14 @@ class Judge:
         """Return what is demanded; where nothing is, a source is silent (skip) or a thresholds file lacks it (fail)."""
         run, finding = self._run, self.finding
         try:
-            return run.thresholds.criterion(self.family, run.data_name, finding.id, criterion_id, run.options.expect)
+            return run.thresholds.criterion(
+                self.family,
+                run.data_name,
+                finding.id,
+                criterion_id,
+                run.options.expect,
+                architecture=self.model.capabilities.architecture,
+            )
         except UsageError as error:
             if run.options.expect == "published":
                 pytest.skip(f"no source reports {finding.id}.{criterion_id} for {self.family}: nothing to reproduce")
@@ -112,7 +119,9 @@ class Judge:
     def _incompetent(self, competence: Statistic | None, table: Table) -> str | None:
         if competence is None:
             return None
-        wanted = self._run.thresholds.competence(self.family, self._run.data_name, self.finding.id)
+        wanted = self._run.thresholds.competence(
+            self.family, self._run.data_name, self.finding.id, architecture=self.model.capabilities.architecture
+        )
         found = competence(table, alpha=self._run.thresholds.alpha, seed=self._run.options.seed)
         if isinstance(found, NoEstimate):
             return f"the model cannot be shown to read these stimuli: {found.reason}"
@@ -122,10 +131,8 @@ class Judge:
 
     def _report(self, verdict: Verdict) -> None:
         """Tell pytest, and keep the verdict for the report."""
-        options, fingerprint = self._run.options, self.model.fingerprint
-        known = self._run.thresholds.known_failure(
-            verdict.criterion.id, self.family, fingerprint, options.limit, options.seed
-        )
+        options = self._run.options
+        known = self._run.known_failure(self.family, verdict.criterion.id)
         self._item.stash[DECIDED] = Decided(self.family, self.finding, verdict, known)
         if verdict.outcome == "not applicable":
             pytest.skip(verdict.reason)
