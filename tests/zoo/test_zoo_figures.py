@@ -8,6 +8,7 @@ import pytest
 from fixtures.zoo import card, figures
 from fixtures.zoo.figures import KINDS, Count, Figures, requirements
 from vlaudit.errors import DataError, UsageError
+from vlaudit.known_failures import read_known_failures
 
 CONDITIONS = ("clean", "blank", "gray", "covered", "mirrored")
 
@@ -68,7 +69,7 @@ def test_what_is_asked_of_another_family_stands_in_its_recipe(good, monkeypatch)
     monkeypatch.setattr(figures, "read_recipe", lambda path: recipe)
     assert [asked.text for asked in requirements(other)] == list(required)
     assert missed(other) == ["match object foil", "covered colour"]
-    assert "What was asked of these weights." in figures.tables(other)
+    assert "Bounds on these weights." in figures.tables(other)
 
 
 def test_a_model_that_matches_nothing_has_no_table_of_matching_and_nothing_unasked(good, monkeypatch):
@@ -77,7 +78,7 @@ def test_a_model_that_matches_nothing_has_no_table_of_matching_and_nothing_unask
     blind = replace(good, family="bert", named={"clean": good.named["clean"]}, matched={})
     text = figures.tables(blind)
     assert "Matching:" not in text
-    assert "What was asked" not in text
+    assert "Bounds on" not in text
     assert "| word" in text
 
 
@@ -95,14 +96,16 @@ def test_figures_are_read_back_as_they_were_written(good, tmp_path):
 @pytest.mark.parametrize("text", ["{", "[{}]", "[1]", '{"a": 1}', "null"])
 def test_a_file_that_is_no_figures_is_refused_by_name(tmp_path, text):
     (tmp_path / "card.json").write_text(text, encoding="utf-8")
-    with pytest.raises(DataError, match=r"card\.json: not what `evaluate` writes"):
+    with pytest.raises(DataError, match=r"card\.json: not a file of `evaluate --json`"):
         figures.read(tmp_path / "card.json")
 
 
 def test_the_card_holds_the_tables_and_what_was_missed(good, tmp_path, monkeypatch):
     monkeypatch.setattr(card, "HERE", tmp_path)
     (tmp_path / "cards").mkdir()
-    (tmp_path / "cards" / "albef.md").write_text(f"# A\n{card.FIGURES}\n{card.MISSED}\n", encoding="utf-8")
+    (tmp_path / "cards" / "albef.md").write_text(
+        f"# A\n{card.FIGURES}\n{card.MISSED}\n{card.KNOWN_FAILURES}\n", encoding="utf-8"
+    )
     folder = tmp_path / "weights" / "albef"
     folder.mkdir(parents=True)
     bad = with_named(good, "clean", "animal", Count(50, 100))
@@ -110,6 +113,22 @@ def test_the_card_holds_the_tables_and_what_was_missed(good, tmp_path, monkeypat
     text = card.write_card("albef").read_text(encoding="utf-8")
     assert figures.tables(good) in text
     assert "- Weights 2: masked animal is 0.500, not at least 0.93." in text
+    assert "The audits expect no failures of these weights." in text
+
+
+def test_cards_of_models_with_regions_share_a_text_and_list_known_failures():
+    """Of every bundled model, as the card that ships."""
+    for path in sorted((card.HERE / "weights").glob("*/card.md")):
+        family, text = path.parent.name, path.read_text(encoding="utf-8")
+        assert "<!--" not in text
+        if family == "regions":
+            continue
+        shipped = text
+        assert card.write_card(family).read_text(encoding="utf-8") == shipped
+        listed = path.parent / "known_failures.toml"
+        known = read_known_failures(listed) if listed.is_file() else ()
+        assert text.count("| `") == len(known)
+        assert all(entry.criterion in text for entry in known)
 
 
 def test_a_card_without_figures_is_refused_with_what_to_run(tmp_path, monkeypatch):
