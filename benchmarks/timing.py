@@ -1,4 +1,4 @@
-"""Time two things in turn, and say what their ratio should be."""
+"""Compare the processor time of two functions with a target ratio."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Run = Callable[[], object]
 
 @dataclass(frozen=True)
 class Row:
-    """One comparison: seconds of both sides and the ratio that has an aim, each the median over the rounds."""
+    """One comparison: median seconds of both functions, their ratios per round, and the target."""
 
     what: str
     ours: float
@@ -26,12 +26,12 @@ class Row:
 
     @property
     def ratio(self) -> float:
-        """Median of the ratios of single rounds."""
+        """Median of the ratios per round."""
         return statistics.median(self.ratios)
 
     @property
     def aim(self) -> str:
-        """The aim, and whether the ratio meets it."""
+        """The target, and whether the ratio meets it."""
         if self.at_most is not None:
             return f"<= {self.at_most:g} {'met' if self.ratio <= self.at_most else 'MISSED'}"
         if self.at_least is not None:
@@ -44,18 +44,18 @@ class Row:
         return f"{self.what:<74}{sides}  {self.ratio:6.2f}  {spread:<12}  {self.aim}"
 
 
-HEADER = f"{'ours / theirs':<74}{'ours ms':>9}  {'theirs ms':>9}  {'ratio':>6}  {'lowest-highest':<12}  aim"
+HEADER = f"{'ours / theirs':<74}{'ours ms':>9}  {'theirs ms':>9}  {'ratio':>6}  {'lowest-highest':<12}  target"
 
 
 def seconds(run: Run) -> float:
-    """Time one call by the processor time of this process, which others on the machine do not add to."""
+    """Return the processor time of one call, which other processes do not affect."""
     start = time.process_time()
     run()
     return time.process_time() - start
 
 
 def duel(ours: Run, theirs: Run, rounds: int) -> list[tuple[float, float]]:
-    """Time both in turn, each first in every other round, after a call of each that is not counted."""
+    """Time both functions per round, alternating the order, after one warm-up call of each."""
     ours(), theirs()
     pairs = []
     for number in range(rounds):
@@ -68,14 +68,14 @@ def duel(ours: Run, theirs: Run, rounds: int) -> list[tuple[float, float]]:
 
 
 def compare(what: str, ours: Run, theirs: Run, rounds: int, at_most: float | None = None) -> Row:
-    """Return our time over theirs."""
+    """Return the comparison of our time with theirs."""
     pairs = duel(ours, theirs, rounds)
     mine, other = (statistics.median(side) for side in zip(*pairs, strict=True))
     return Row(what, mine, other, tuple(a / b for a, b in pairs), at_most)
 
 
 def same(what: str, ours: Tensor, theirs: Tensor) -> None:
-    """Refuse to time two things that do not compute the same."""
+    """Exit if two outputs differ by more than `TOLERANCE`, because comparing their times would be meaningless."""
     apart = float((ours - theirs).abs().max())
     if not apart <= TOLERANCE:
         raise SystemExit(f"{what}: outputs differ by {apart:.2g}, more than {TOLERANCE:g}; times would mean nothing")
