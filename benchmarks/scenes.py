@@ -15,7 +15,7 @@ from vlaudit.datasets.scenes.floors import caption_floor
 
 WARM_UP = 4000
 AIM = 1000
-"""Target: scenes per second, including drawing and building the sample."""
+"""Aim: scenes per second, including drawing and building the sample."""
 
 
 def main() -> None:
@@ -33,7 +33,7 @@ def main() -> None:
 def _speed(count: int) -> None:
     cold = _per_second(lambda: _draw(0, WARM_UP), WARM_UP)
     print(f"first {WARM_UP} samples with pixels, including drawing the sprites: {cold:.0f}/s")
-    print(f"samples with pixels (target {AIM}): {_per_second(lambda: _draw(1, count), count):.0f}/s")
+    print(f"samples with pixels (aim {AIM}): {_per_second(lambda: _draw(1, count), count):.0f}/s")
     print(f"pixels only: {_per_second(lambda: batch(2, 0, count), count):.0f}/s")
 
 

@@ -1,4 +1,4 @@
-"""Compare the processor time of two functions with a target ratio."""
+"""Compare the processor time of two functions, as a ratio with an aim."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Run = Callable[[], object]
 
 @dataclass(frozen=True)
 class Row:
-    """One comparison: median seconds of both functions, their ratios per round, and the target."""
+    """One comparison: median seconds of both functions, their ratios per round, and the aim."""
 
     what: str
     ours: float
@@ -31,7 +31,7 @@ class Row:
 
     @property
     def aim(self) -> str:
-        """The target, and whether the ratio meets it."""
+        """The aim, and whether the ratio meets it."""
         if self.at_most is not None:
             return f"<= {self.at_most:g} {'met' if self.ratio <= self.at_most else 'MISSED'}"
         if self.at_least is not None:
@@ -44,7 +44,7 @@ class Row:
         return f"{self.what:<74}{sides}  {self.ratio:6.2f}  {spread:<12}  {self.aim}"
 
 
-HEADER = f"{'ours / theirs':<74}{'ours ms':>9}  {'theirs ms':>9}  {'ratio':>6}  {'lowest-highest':<12}  target"
+HEADER = f"{'ours / theirs':<74}{'ours ms':>9}  {'theirs ms':>9}  {'ratio':>6}  {'lowest-highest':<12}  aim"
 
 
 def seconds(run: Run) -> float:

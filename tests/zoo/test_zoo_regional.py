@@ -157,7 +157,7 @@ def test_regions_of_a_mirrored_view_are_mirrored_and_shuffled(eyes):
 
 
 def test_words_of_regions_are_those_that_the_view_shows(eyes):
-    """Sides are swapped in mirrored views, colours are missing in gray ones, and views that are not clear have no words."""
+    """Mirrored views swap sides, gray ones have no colours, and views that are not clear have no words."""
     ids = {word: number for number, word in enumerate((*SPECIAL, *vocabulary()))}
     encoder = load_encoder(eyes)
     for view, regions in zip(views(6), encode_regions(views(6), encoder, np.random.default_rng(1)), strict=True):
