@@ -1,11 +1,10 @@
-"""How often the intervals miss, and how often the verdicts are wrong, by simulation.
+"""Coverage of the intervals and error rates of the verdicts, by simulation.
 
     python -m benchmarks.calibration [--reps N] [--seed S]
 
-Every line is a method on data of one kind whose truth is known: the error that the method may make, and the share of
-simulated data sets on which it made one, with the binomial interval (95%, exact) of that share. Methods marked "not
-used" are what one would do naively; they are here to show why vlaudit does not. Everything else asks the statistics as
-an audit does, through a table.
+Every line is a method on one kind of simulated data with a known true value: the nominal error rate, and the share of
+data sets on which the method erred, with its exact binomial interval (95%). Methods marked "not used" are naive
+alternatives that vlaudit avoids. All other methods are called as audits call them, with a table.
 """
 
 from __future__ import annotations
@@ -41,12 +40,15 @@ COLORS = ("red", "blue", "green", "black")
 CRITERIA = 17
 
 Errors = Mapping[str, bool]
-"""Methods to whether they erred on one simulated data set."""
+"""Whether each method erred on one simulated data set."""
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """Data of one kind: `run` draws a set and asks each method of `may_err`; `cost` divides the repetitions."""
+    """One kind of data: `run` draws a data set and applies the methods of `may_err`; `cost` divides the repetitions.
+
+    `data` seeds the draws, so rewording it changes the figures.
+    """
 
     data: str
     may_err: Mapping[str, float]
@@ -55,19 +57,19 @@ class Experiment:
 
 
 def main() -> None:
-    """Run every experiment and print its lines as soon as they are known."""
+    """Run every experiment and print its lines."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.calibration", description=(__doc__ or "").partition("\n")[0]
     )
     parser.add_argument(
-        "--reps", type=int, default=2000, help="simulated data sets for each line (2000; dear ones fewer)"
+        "--reps", type=int, default=2000, help="simulated data sets per line (2000, fewer for expensive methods)"
     )
     parser.add_argument("--seed", type=int, default=0, help="(0)")
     options = parser.parse_args()
     if options.reps < 1:
         parser.error(f"argument --reps: must be at least 1, got {options.reps}")
     start = time.perf_counter()
-    print(f"{'method':<38} {'data':<58} {'may err':>8} {'errs':>7}  {'95% of the share':<16} {'of':>5}")
+    print(f"{'method':<38} {'data':<58} {'nominal':>8} {'errors':>7}  {'95% interval':<16} {'sets':>5}")
     for experiment in EXPERIMENTS:
         for line in lines(experiment, max(1, options.reps // experiment.cost), options.seed):
             print(line, flush=True)
@@ -75,7 +77,7 @@ def main() -> None:
 
 
 def lines(experiment: Experiment, repetitions: int, seed: int) -> Sequence[str]:
-    """Return one line for each method of an experiment."""
+    """Return one line per method of an experiment."""
     errors: Counter[str] = Counter()
     for repetition in range(repetitions):
         rng = generator(seed, experiment.data, repetition)
@@ -87,7 +89,7 @@ def lines(experiment: Experiment, repetitions: int, seed: int) -> Sequence[str]:
 
 
 def line(method: str, data: str, nominal: float, errors: int, repetitions: int) -> str:
-    """Return one line; a share that is too large to be chance is marked."""
+    """Return one line; an error rate significantly above nominal is marked."""
     found = stats.binomtest(errors, repetitions).proportion_ci(0.95, method="exact")
     mark = " too often" if found.low > nominal else ""
     between = f"{found.low:.2%}-{found.high:.2%}"
@@ -95,7 +97,7 @@ def line(method: str, data: str, nominal: float, errors: int, repetitions: int) 
 
 
 def table(image: Int[np.ndarray, "rows"], **columns: Sequence[object] | np.ndarray) -> Table:
-    """Return the table of simulated rows."""
+    """Return a table of simulated rows."""
     listed = {name: np.asarray(values).tolist() for name, values in columns.items()}
     rows = zip(image.tolist(), *listed.values(), strict=True)
     return Table.of(
@@ -106,8 +108,8 @@ def table(image: Int[np.ndarray, "rows"], **columns: Sequence[object] | np.ndarr
     )
 
 
-def asked(statistic: Statistic, made: Table, seed: int, alpha: float = ALPHA) -> Estimate:
-    """Return the estimate; simulated data always allow one."""
+def estimate_of(statistic: Statistic, made: Table, seed: int, alpha: float = ALPHA) -> Estimate:
+    """Return the estimate, which exists for all simulated data."""
     found = statistic(made, alpha=alpha, seed=seed)
     if isinstance(found, NoEstimate):
         raise TypeError(found.reason)
@@ -115,13 +117,13 @@ def asked(statistic: Statistic, made: Table, seed: int, alpha: float = ALPHA) ->
 
 
 def misses(statistic: Statistic, made: Table, truth: float, seed: int, alpha: float = ALPHA) -> bool:
-    """Return whether the interval leaves the truth out."""
-    found = asked(statistic, made, seed, alpha)
+    """Return whether the interval does not contain the true value."""
+    found = estimate_of(statistic, made, seed, alpha)
     return not found.low <= truth <= found.high
 
 
 def proportion(images: int, each: int, truth: float, tie: float) -> Callable[[np.random.Generator, int], Errors]:
-    """Draw yes or no, `each` units an image; `tie` goes from 0 (units independent) to 1 (they agree)."""
+    """Simulate binary answers of `each` units per image; `tie` is their correlation, 0 to 1."""
 
     def run(rng: np.random.Generator, seed: int) -> Errors:
         size = (1 - tie) / tie if tie else 1e9
@@ -136,7 +138,7 @@ def proportion(images: int, each: int, truth: float, tie: float) -> Callable[[np
 def probabilities(
     images: int, a: float, b: float, alpha: float = ALPHA
 ) -> Callable[[np.random.Generator, int], Errors]:
-    """Draw five probabilities an image, beta around the image's own level."""
+    """Simulate five probabilities per image, beta distributed around the image's level."""
 
     def run(rng: np.random.Generator, seed: int) -> Errors:
         level = np.repeat(rng.beta(a, b, images), 5)
@@ -148,7 +150,7 @@ def probabilities(
 
 
 def paired(rng: np.random.Generator, seed: int) -> Errors:
-    """Draw the same units under two conditions: half of those that can lose 0.2 do."""
+    """Simulate the same units under two conditions: half of those above 0.2 lose 0.2."""
     shown = rng.beta(6, 2, 100)
     covered = np.where(shown >= 0.2, shown - rng.choice([0.0, 0.2], 100), shown)
     truth = 0.1 * stats.beta.sf(0.2, 6, 2)
@@ -157,7 +159,7 @@ def paired(rng: np.random.Generator, seed: int) -> Errors:
 
 
 def unbounded(images: int, each: int, law: str) -> Callable[[np.random.Generator, int], Errors]:
-    """Draw unbounded numbers whose image explains most of their spread."""
+    """Simulate unbounded values with most of the variance between images."""
 
     def run(rng: np.random.Generator, seed: int) -> Errors:
         level = rng.normal(size=images) if law == "normal" else rng.lognormal(-0.5, 1, images)
@@ -172,14 +174,14 @@ def unbounded(images: int, each: int, law: str) -> Callable[[np.random.Generator
             low, high = stats.bootstrap(
                 (x,), np.mean, method="percentile", n_resamples=2000, rng=rng
             ).confidence_interval
-            found[NOT_USED + "percentiles as they are"] = not low <= truth <= high
+            found[NOT_USED + "plain percentiles"] = not low <= truth <= high
         return found
 
     return run
 
 
 def constant(rng: np.random.Generator, seed: int) -> Errors:
-    """Draw twenty images of a model that is right in 97% of cases: mostly all of them are right."""
+    """Simulate twenty images with an accuracy of 97%; in most data sets all answers are right."""
     right = (rng.random(20) < 0.97).astype(float)
     low, high = right.mean(), right.mean()
     if np.ptp(right):
@@ -188,19 +190,19 @@ def constant(rng: np.random.Generator, seed: int) -> Errors:
         ).confidence_interval
     return {
         "betting": misses(Mean("right"), table(np.arange(20), right=right), 0.97, seed),
-        NOT_USED + "percentiles as they are": not low <= 0.97 <= high,
+        NOT_USED + "plain percentiles": not low <= 0.97 <= high,
     }
 
 
 def heads(images: int, count: int, kind: str) -> Callable[[np.random.Generator, int], Errors]:
-    """Draw heads that all do nothing: each has mean one half, so the best has, too."""
+    """Simulate heads without effect: all have mean one half, so the best one does too."""
 
     def run(rng: np.random.Generator, seed: int) -> Errors:
         values = rng.random((images, count))
         if kind == "bootstrap":
             values = rng.normal(0.5, 1, (images, count))
         made = table(np.arange(images), x=values)
-        found = asked(BestOf("x", bounds=None if kind == "bootstrap" else (0.0, 1.0)), made, seed)
+        found = estimate_of(BestOf("x", bounds=None if kind == "bootstrap" else (0.0, 1.0)), made, seed)
         erred = {f"{kind}, lower bound": found.low > 0.5, f"{kind}, upper bound": found.high < 0.5}
         if kind == "betting":
             best = values[:, values.mean(0).argmax()]
@@ -212,7 +214,7 @@ def heads(images: int, count: int, kind: str) -> Callable[[np.random.Generator, 
 
 
 def pooled(values: Float[np.ndarray, "images heads"], folds: int) -> Float[np.ndarray, "images"]:
-    """Return each image's value at the head that is best on the other folds."""
+    """Return each image's value for the head that is best on the other folds."""
     fold, kept = np.arange(len(values)) % folds, np.empty(len(values))
     for k in range(folds):
         kept[fold == k] = values[fold == k, values[fold != k].mean(0).argmax()]
@@ -220,19 +222,19 @@ def pooled(values: Float[np.ndarray, "images heads"], folds: int) -> Float[np.nd
 
 
 def beyond(values: Float[np.ndarray, "images"]) -> bool:
-    """Return whether a one-sided t-test finds the mean above one half."""
+    """Return whether a one-sided t-test rejects a mean of one half."""
     return bool(stats.ttest_1samp(values, 0.5, alternative="greater").pvalue < ALPHA / 2)
 
 
 def heads_errors(kind: str, *, naive: bool) -> Mapping[str, float]:
-    """Return what each bound may err: half of alpha."""
+    """Return the nominal error rates, half of alpha per bound."""
     names = [f"{kind}, lower bound", f"{kind}, upper bound"]
     names += [NOT_USED + name for name in ("5 folds, pooled", "10 folds, pooled", "naive maximum")] if naive else []
     return dict.fromkeys(names, ALPHA / 2)
 
 
 def colors(rng: np.random.Generator, seed: int) -> Errors:
-    """Draw four colours, two questions an image; one answer in five is a guess, and guesses favour red by little."""
+    """Simulate four colours, two questions per image; one answer in five is a guess that slightly favours red."""
     truth = rng.choice(COLORS, 160)
     guess = rng.choice(COLORS, 160, p=[0.4, 0.2, 0.2, 0.2])
     told = np.where(rng.random(160) < 0.2, guess, truth)
@@ -241,7 +243,7 @@ def colors(rng: np.random.Generator, seed: int) -> Errors:
 
 
 def positions(rng: np.random.Generator, seed: int) -> Errors:
-    """Draw three positions; the model is right equally often, but worse at the border."""
+    """Simulate three positions with accuracies 0.9, 0.9 and 0.8."""
     where = np.arange(150) % 3
     right = rng.random(150) < np.array([0.9, 0.9, 0.8])[where]
     made = table(np.arange(150), right=right, bin=np.array(["left", "middle", "border"])[where])
@@ -249,15 +251,15 @@ def positions(rng: np.random.Generator, seed: int) -> Errors:
 
 
 def suite(rng: np.random.Generator, seed: int) -> Errors:
-    """Draw many criteria on the same 60 images, each exactly on its bound: the hardest healthy checkpoint."""
+    """Simulate criteria on the same 60 images, each exactly on its bound, the hardest case of a healthy model."""
     level = rng.random(60)
     outcomes = set()
     for i in range(CRITERIA):
         right = rng.random((60, 2)) < np.clip(0.8 + 0.4 * (level[:, None] - 0.5), 0, 1)
         made = table(np.repeat(np.arange(60), 2), right=right.ravel())
         alpha = share(ALPHA, CRITERIA)
-        found = asked(Proportion("right"), made, seed + i, alpha)
-        outcomes.add(decide(found, Criterion(f"criterion {i}", "the truth", alpha, at_least=0.8)).outcome)
+        found = estimate_of(Proportion("right"), made, seed + i, alpha)
+        outcomes.add(decide(found, Criterion(f"criterion {i}", "the true value", alpha, at_least=0.8)).outcome)
     return {"any criterion judged failed": "fail" in outcomes, "any criterion passed by luck": "pass" in outcomes}
 
 
@@ -268,7 +270,7 @@ EXPERIMENTS = (
     Experiment("200 images x 5 probabilities, mean 0.97", {"betting": ALPHA}, probabilities(200, 9.7, 0.3), cost=2),
     Experiment("40 images, mean 0.25, alpha 0.0025", {"betting": 0.0025}, probabilities(40, 2, 6, 0.0025)),
     Experiment("100 images, two conditions, difference 0.1", {"betting": ALPHA}, paired),
-    Experiment("20 images, truth 0.97", {"betting": ALPHA, NOT_USED + "percentiles as they are": ALPHA}, constant),
+    Experiment("20 images, truth 0.97", {"betting": ALPHA, NOT_USED + "plain percentiles": ALPHA}, constant),
     Experiment(
         "40 images x 5 normal, correlated",
         {"bootstrap": ALPHA, NOT_USED + "bootstrap of rows": ALPHA},
@@ -277,7 +279,7 @@ EXPERIMENTS = (
     *(
         Experiment(
             f"{images} images, normal",
-            {"bootstrap": ALPHA, NOT_USED + "percentiles as they are": ALPHA},
+            {"bootstrap": ALPHA, NOT_USED + "plain percentiles": ALPHA},
             unbounded(images, 1, "normal"),
         )
         for images in (10, 40)

@@ -1,7 +1,7 @@
-"""How fast region features are read, against reading the bytes and nothing else: `python -m benchmarks.features`.
+"""Speed of reading region features, compared with decoding the arrays only: `python -m benchmarks.features`.
 
-Files of random regions (36 boxes of 2048 numbers, 1601 classes where the format has them) are written to a temporary
-folder. The reference takes the same arrays out of the same file with the library that wrote it, and checks nothing.
+Files of random regions (36 boxes with 2048 features, and 1601 classes in some formats) are written to a temporary
+folder. The reference reads the same arrays with the library that wrote them, without validation.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Arrays = dict[str, Shaped[np.ndarray, "..."]]
 
 
 class Case(NamedTuple):
-    """One format: its file, its size, and a pass over all records as bare as it can be."""
+    """One format: its file, its size in bytes, and a function that decodes all records without validation."""
 
     name: str
     path: Path
@@ -41,13 +41,13 @@ class Case(NamedTuple):
 
 
 def main() -> None:
-    """Print how many records and bytes a second every format gives, and what the reference takes of that time."""
+    """Print records and bytes per second for every format, and the ratio to the reference."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--records", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
-    print(f"{options.records} records a file, {options.rounds} rounds, processor time; ratio is ours / bare reading")
-    print(f"{'format':<28}{'records/s':>10}{'MB/s':>8}{'bare MB/s':>11}{'ratio':>7}  lowest-highest")
+    print(f"{options.records} records per file, {options.rounds} rounds, processor time; ratio: ours / reference")
+    print(f"{'format':<28}{'records/s':>10}{'MB/s':>8}{'ref. MB/s':>11}{'ratio':>7}  lowest-highest")
     with tempfile.TemporaryDirectory() as folder:
         for write in (tsv, hdf5, volta, uniter, compressed):
             print(measured(write(Path(folder), options.records), options.records, options.rounds))
@@ -55,12 +55,12 @@ def main() -> None:
 
 
 def measured(case: Case, count: int, rounds: int) -> str:
-    """Read all records through `open_features` and barely, in turn, and return a line of the table."""
+    """Time `open_features` and the reference on all records, and return a line of the table."""
 
     def ours() -> None:
         read = sum(len(found) for found in open_features(case.path))
         if read != count * REGIONS:
-            raise SystemExit(f"{case.name}: {read} regions were read, {count * REGIONS} were written")
+            raise SystemExit(f"{case.name}: {count * REGIONS} regions were written, got {read}")
 
     pairs = duel(ours, case.bare, rounds)
     mine, bare = (statistics.median(side) for side in zip(*pairs, strict=True))
@@ -70,14 +70,14 @@ def measured(case: Case, count: int, rounds: int) -> str:
 
 
 def indexed(path: Path) -> str:
-    """Return how fast the lines of a TSV are found, which asking for one image needs once."""
+    """Return the speed of indexing the lines of a TSV, which is required once for random access."""
     features = open_features(path)
     spent = seconds(lambda: len(features))
-    return f"finding every line of the TSV: {path.stat().st_size / spent / 1e6:.0f} MB/s"
+    return f"indexing the lines of the TSV: {path.stat().st_size / spent / 1e6:.0f} MB/s"
 
 
 def drawn(count: int) -> Iterator[tuple[str, Arrays]]:
-    """Draw the arrays of `count` images, ids beside them."""
+    """Yield image id and random arrays of `count` images."""
     random = np.random.default_rng(0)
     for index in range(count):
         corner = random.uniform(0, 0.5, (REGIONS, 2))
@@ -99,14 +99,14 @@ def drawn(count: int) -> Iterator[tuple[str, Arrays]]:
 
 
 def as_text(name: str, arrays: Arrays) -> dict[str, str]:
-    """Return the thirteen fields of a line, the last two short: no reader looks at them."""
+    """Return the thirteen fields of a line, the last two short because no reader uses them."""
     encoded = {key: base64.b64encode(array.tobytes()).decode() for key, array in arrays.items()}
     sizes = {"img_h": str(IMAGE_HEIGHT), "img_w": str(IMAGE_WIDTH), "num_boxes": str(REGIONS)}
     return {"img_id": name, **sizes, **encoded, "attrs": "AAAA", "classes": "AAAA"}
 
 
 def from_text(fields: Mapping[str, Any], names: Sequence[str]) -> list[Shaped[np.ndarray, "..."]]:
-    """Decode fields without a question."""
+    """Decode fields without validation."""
     return [np.frombuffer(base64.b64decode(fields[name]), np.int64 if name in INTS else np.float32) for name in names]
 
 
@@ -128,7 +128,7 @@ def tsv(folder: Path, count: int) -> Case:
 
 
 def hdf5(folder: Path, count: int) -> Case:
-    """Write a group an image, as VOLTA does."""
+    """Write one group per image, as VOLTA does."""
     path = folder / "a.h5"
     renamed = {"objects_id": "obj_id", "objects_conf": "obj_conf", "attrs_id": "attr_id", "attrs_conf": "attr_conf"}
     with h5py.File(path, "w") as file:
@@ -195,7 +195,7 @@ def compressed(folder: Path, count: int) -> Case:
     values = {}
     for name, arrays in drawn(count):
         with tempfile.TemporaryFile() as file:
-            np.savez_compressed(file, **_shares(arrays))  # type: ignore[arg-type]  # the names are no option of it
+            np.savez_compressed(file, **_shares(arrays))  # type: ignore[arg-type]  # the names are not options
             file.seek(0)
             values[f"{name}.npz"] = file.read()
 

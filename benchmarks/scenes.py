@@ -1,6 +1,6 @@
-"""How fast scenes are drawn, what their captions hold and give away: `python -m benchmarks.scenes`.
+"""Speed of drawing scenes, and statistics of their captions: `python -m benchmarks.scenes`.
 
-Processor time of one process, after a round that is not counted (it draws every sprite and place once).
+Processor time of one process, after a warm-up that draws every sprite and place once.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from vlaudit.datasets.scenes.floors import caption_floor
 
 WARM_UP = 4000
 AIM = 1000
-"""Scenes per second that the world is meant to give, drawing and sample included."""
+"""Aim: scenes per second, including drawing and building the sample."""
 
 
 def main() -> None:
     """Print speed, sizes and floors."""
-    parser = argparse.ArgumentParser(description="What the scene world costs and holds.")
+    parser = argparse.ArgumentParser(description="Speed and statistics of the scene world.")
     parser.add_argument("--count", type=int, default=2000, help="scenes to time (default: 2000)")
     parser.add_argument("--floors", action="store_true", help="also fit the caption-only floors (a minute)")
     options = parser.parse_args()
@@ -32,9 +32,9 @@ def main() -> None:
 
 def _speed(count: int) -> None:
     cold = _per_second(lambda: _draw(0, WARM_UP), WARM_UP)
-    print(f"the first {WARM_UP} samples with pixels, sprites drawn on the way: {cold:.0f}/s")
+    print(f"first {WARM_UP} samples with pixels, including drawing the sprites: {cold:.0f}/s")
     print(f"samples with pixels (aim {AIM}): {_per_second(lambda: _draw(1, count), count):.0f}/s")
-    print(f"pixels alone: {_per_second(lambda: batch(2, 0, count), count):.0f}/s")
+    print(f"pixels only: {_per_second(lambda: batch(2, 0, count), count):.0f}/s")
 
 
 def _draw(seed: int, count: int) -> None:
@@ -58,10 +58,10 @@ def _sizes(count: int) -> None:
         relations.update({relation.predicate for relation in drawn.relations})
         slots.update({slot.kind for slot in drawn.slots})
     print(f"words of the grammar, hints included: {len(vocabulary())}")
-    print(f"words a caption: {min(lengths)} to {max(lengths)}, {sum(lengths) / count:.1f} on average")
+    print(f"words per caption: {min(lengths)} to {max(lengths)}, {sum(lengths) / count:.1f} on average")
     print(f"captions with a phrase of each type, of {count}: {_ordered(types)}")
     print(f"scenes with each relation, of {count}: {_ordered(relations)}")
-    print(f"captions that can be asked for each kind, of {count}: {_ordered(slots)}")
+    print(f"captions with a slot of each kind, of {count}: {_ordered(slots)}")
 
 
 def _ordered(counts: Counter[str]) -> str:
@@ -69,7 +69,7 @@ def _ordered(counts: Counter[str]) -> str:
 
 
 def _floors() -> None:
-    print(f"{'kind':<15}{'answers':>8}{'chance':>8}{'floor':>8}{'asked':>8}")
+    print(f"{'kind':<15}{'answers':>8}{'chance':>8}{'floor':>8}{'slots':>8}")
     for kind, answers in words.CANDIDATES.items():
         floor = caption_floor(kind)
         print(f"{kind:<15}{len(answers):>8}{floor.chance:>8.3f}{floor.accuracy:>8.3f}{floor.asked:>8}")

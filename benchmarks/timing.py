@@ -1,4 +1,4 @@
-"""Time two things in turn, and say what their ratio should be."""
+"""Compare the processor time of two functions, as a ratio with an aim."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Run = Callable[[], object]
 
 @dataclass(frozen=True)
 class Row:
-    """One comparison: seconds of both sides and the ratio that has an aim, each the median over the rounds."""
+    """One comparison: median seconds of both functions, their ratios per round, and the aim."""
 
     what: str
     ours: float
@@ -26,7 +26,7 @@ class Row:
 
     @property
     def ratio(self) -> float:
-        """Median of the ratios of single rounds."""
+        """Median of the ratios per round."""
         return statistics.median(self.ratios)
 
     @property
@@ -48,14 +48,14 @@ HEADER = f"{'ours / theirs':<74}{'ours ms':>9}  {'theirs ms':>9}  {'ratio':>6}  
 
 
 def seconds(run: Run) -> float:
-    """Time one call by the processor time of this process, which others on the machine do not add to."""
+    """Return the processor time of one call, which other processes do not affect."""
     start = time.process_time()
     run()
     return time.process_time() - start
 
 
 def duel(ours: Run, theirs: Run, rounds: int) -> list[tuple[float, float]]:
-    """Time both in turn, each first in every other round, after a call of each that is not counted."""
+    """Time both functions per round, alternating the order, after one warm-up call of each."""
     ours(), theirs()
     pairs = []
     for number in range(rounds):
@@ -68,14 +68,14 @@ def duel(ours: Run, theirs: Run, rounds: int) -> list[tuple[float, float]]:
 
 
 def compare(what: str, ours: Run, theirs: Run, rounds: int, at_most: float | None = None) -> Row:
-    """Return our time over theirs."""
+    """Return the comparison of our time with theirs."""
     pairs = duel(ours, theirs, rounds)
     mine, other = (statistics.median(side) for side in zip(*pairs, strict=True))
     return Row(what, mine, other, tuple(a / b for a, b in pairs), at_most)
 
 
 def same(what: str, ours: Tensor, theirs: Tensor) -> None:
-    """Refuse to time two things that do not compute the same."""
+    """Exit if two outputs differ by more than `TOLERANCE`, because comparing their times would be meaningless."""
     apart = float((ours - theirs).abs().max())
     if not apart <= TOLERANCE:
         raise SystemExit(f"{what}: outputs differ by {apart:.2g}, more than {TOLERANCE:g}; times would mean nothing")

@@ -1,6 +1,6 @@
-"""Watch an audit from inside pytest: when it was ready to run, what its passes took, when it was done.
+"""Time an audit from inside pytest, from the end of collection to the last file written.
 
-As a plugin (`-s -p benchmarks.watch`) it prints the clock at the first pass of the audit and ends the process there.
+As a plugin (`-s -p benchmarks.watch`) it prints the time of the audit's first pass and ends the process.
 """
 
 from __future__ import annotations
@@ -20,27 +20,27 @@ from vlaudit.traces import Trace
 
 @dataclass
 class Clock:
-    """Seconds by the wall and by the processor."""
+    """Wall time and processor time, in seconds."""
 
     wall: float = field(default_factory=time.perf_counter)
     processor: float = field(default_factory=time.process_time)
 
     def since(self, start: Clock) -> Clock:
-        """Return what went by."""
+        """Return the time since `start`."""
         return Clock(self.wall - start.wall, self.processor - start.processor)
 
 
 class Watch:
-    """A pytest plugin: `run` is the session's, `took` goes from the end of collection to the last file written."""
+    """A pytest plugin: `run` is the session's, `took` the time from the end of collection to the last file written."""
 
     def __init__(self) -> None:
         self.run: Any = None
-        self.tests: Counter[str] = Counter()  # how many read each design
+        self.tests: Counter[str] = Counter()  # number of tests per design
         self.took: Clock | None = None
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Start the clock: models are loaded, tests are chosen."""
+        """Start the clock; models are loaded and tests selected."""
         from vlaudit.plugin.outcomes import RUN  # noqa: PLC0415 (torch is loaded by then; the cold start is measured)
 
         marks = (item.get_closest_marker("audit") for item in session.items)
@@ -54,15 +54,15 @@ class Watch:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Let the first pass of each model tell the time."""
+    """Make the first pass of each model print the time."""
     from vlaudit.plugin.outcomes import RUN  # noqa: PLC0415 (as above)
 
     models = session.config.stash[RUN].models
     for family in models:
-        _tell_first_pass(models[family])
+        _print_first_pass(models[family])
 
 
-def _tell_first_pass(model: ModelAdapter) -> None:
+def _print_first_pass(model: ModelAdapter) -> None:
     forward = model.forward
 
     def first(requests: Sequence[ForwardRequest]) -> list[Trace]:

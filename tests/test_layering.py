@@ -9,11 +9,11 @@ ROOT = Path(__file__).parents[1]
 SIBLINGS = ("datasets", "perturbations", "models", "measures", "statistics", "probes")
 # From the ground up; rooms on one line do not import each other, unless they are one layer of single modules.
 LAYERS = (
-    ("errors", "seeds"),
+    ("errors", "seeds", "toml_files"),
     ("samples", "traces", "tables"),
     SIBLINGS,
     ("findings",),
-    ("thresholds", "designs"),
+    ("known_failures", "thresholds", "designs"),
     ("execution",),
     ("reporting",),
     ("auditing",),

@@ -1,14 +1,14 @@
-"""A thresholds file is checked as a whole, with file and line, and its criteria share the error."""
+"""A thresholds file is validated as a whole, with file and line, and its criteria share the error."""
 
 import re
 
 import pytest
 
 from vlaudit.errors import UsageError
-from vlaudit.thresholds import read_thresholds
+from vlaudit.thresholds import read_thresholds, shipped_text
 
 WHY = 'why = "because a user would want it"'
-HEAD = "alpha = 0.05\nrefused_at_most = 0.5\n"
+HEAD = 'extends = "none"\nalpha = 0.05\nrefused_at_most = 0.5\n'
 PLAIN = f"""{HEAD}
 [desirable.any.scenes.mirror]
 competence = {{ at_least = 0.6, {WHY} }}
@@ -21,6 +21,12 @@ links = {{ within = [0, 1], cases = 7, {WHY} }}
 [published.albef.scenes.mirror]
 side = {{ at_most = 0.6, {WHY} }}
 """
+OWN = f"""
+[desirable.any.any.captions]
+noticed = {{ at_least = 0.9, {WHY} }}
+links = {{ at_least = 0.1, cases = 3, {WHY} }}
+"""
+SHIPPED = ("mirror_skew", "side_accuracy", "desirable")
 
 
 def write(tmp_path, text):
@@ -29,77 +35,199 @@ def write(tmp_path, text):
     return path
 
 
-def test_the_file_that_ships_is_valid():
-    assert 0 < read_thresholds().alpha < 1
+def read(tmp_path, text, **known):
+    return read_thresholds(write(tmp_path, text), **known)
 
 
-def test_the_more_particular_table_wins_entry_by_entry(tmp_path):
-    thresholds = read_thresholds(write(tmp_path, PLAIN))
-    assert thresholds.criterion("albef", "scenes", "mirror", "side", "desirable").at_least == 0.9
-    assert thresholds.criterion("uniter", "scenes", "mirror", "side", "desirable").at_least == 0.5
-    assert thresholds.criterion("albef", "scenes", "mirror", "drift", "desirable").at_most == 0.1
-    assert thresholds.criterion("albef", "scenes", "mirror", "side", "published").at_most == 0.6
-    assert thresholds.competence("albef", "scenes", "mirror") == 0.6
-    assert thresholds.competence("albef", "coco", "mirror") is None
+def criterion(thresholds, *names, family="albef", data="scenes", architecture="cross-attention"):
+    return thresholds.criterion(family, data, *names, architecture=architecture)
+
+
+def count(thresholds, family="albef", expect="desirable", architecture="cross-attention"):
+    return thresholds.count(family, "scenes", expect, architecture=architecture)
+
+
+def test_the_shipped_file_is_valid_and_names_nothing_unknown(tmp_path):
+    assert read_thresholds().alpha == 0.05
+    assert read(tmp_path, shipped_text()).alpha == 0.05
+
+
+def test_the_more_specific_table_wins_entry_by_entry(tmp_path):
+    thresholds = read(tmp_path, PLAIN)
+    assert criterion(thresholds, "mirror", "side", "desirable").at_least == 0.9
+    assert criterion(thresholds, "mirror", "side", "desirable", family="uniter").at_least == 0.5
+    assert criterion(thresholds, "mirror", "drift", "desirable").at_most == 0.1
+    assert criterion(thresholds, "mirror", "side", "published").at_most == 0.6
+    assert thresholds.competence("albef", "scenes", "mirror", architecture="cross-attention") == 0.6
+    assert thresholds.competence("albef", "coco", "mirror", architecture="cross-attention") is None
+
+
+def test_a_family_wins_over_its_architecture_and_that_over_any(tmp_path):
+    """Whatever the data: `[desirable.two-stream.any...]` is more specific than `[desirable.any.coco...]`."""
+    keys = ("any.any", "any.coco", "two-stream.any", "two-stream.coco", "lxmert.any", "lxmert.coco")
+    tables = [f"[desirable.{key}.mirror]\nside = {{ at_least = 0.{n}, {WHY} }}\n" for n, key in enumerate(keys, 1)]
+    thresholds = read(tmp_path, HEAD + "".join(tables))
+    found = {
+        (family, data): criterion(
+            thresholds, "mirror", "side", "desirable", family=family, data=data, architecture=architecture
+        ).at_least
+        for family, architecture in (("uniter", "single-stream"), ("vilbert", "two-stream"), ("lxmert", "two-stream"))
+        for data in ("scenes", "coco")
+    }
+    assert list(found.values()) == [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]
+
+
+@pytest.mark.parametrize(
+    ("family", "architecture", "m"),
+    [("uniter", "single-stream", 35), ("albef", "cross-attention", 27), ("vilbert", "two-stream", 27)],
+)
+def test_the_shipped_criteria_share_the_error_by_architecture(family, architecture, m):
+    assert count(read_thresholds(), family, architecture=architecture) == m
 
 
 def test_criteria_share_the_error_whatever_is_selected(tmp_path):
     """2 of mirror and 7 cases of heads; the competence is no criterion."""
-    thresholds = read_thresholds(write(tmp_path, PLAIN))
-    assert thresholds.count("albef", "scenes", "desirable") == 9
-    assert thresholds.criterion("albef", "scenes", "mirror", "side", "desirable").alpha == pytest.approx(0.05 / 9)
-    assert thresholds.count("uniter", "scenes", "desirable") == 2
+    thresholds = read(tmp_path, PLAIN)
+    assert count(thresholds) == 9
+    assert criterion(thresholds, "mirror", "side", "desirable").alpha == pytest.approx(0.05 / 9)
+    assert count(thresholds, "uniter", architecture="single-stream") == 2
 
 
-def test_a_parametrized_test_reads_the_plain_entry(tmp_path):
-    criterion = read_thresholds(write(tmp_path, PLAIN)).criterion(
-        "albef", "coco", "heads", "links[people]", "desirable"
+def test_a_file_extends_the_shipped_one_by_default(tmp_path):
+    """Bounds of one's own replace shipped ones, also those of a more specific shipped table; shares stay."""
+    own = (
+        f"[desirable.any.any]\nmirror_skew.side_accuracy = {{ at_least = 0.7, {WHY} }}\n"
+        f"coref_heads.links_above_random = {{ at_least = 0.05, {WHY} }}\n"
     )
-    assert (criterion.id, criterion.within) == ("heads.links[people]", (0, 1))
+    for text in (own, f'extends = "default"\n{own}'):
+        thresholds, shipped = read(tmp_path, text), read_thresholds()
+        changed, before = criterion(thresholds, *SHIPPED), criterion(shipped, *SHIPPED)
+        assert (changed.at_least, before.at_least) == (0.7, 0.8)
+        assert changed.alpha == before.alpha == 0.05 / 27
+        assert (
+            criterion(thresholds, "coref_heads", "links_above_random[people-text_image]", "desirable").at_least == 0.05
+        )
+        assert criterion(thresholds, "mirror_skew", "match_side", "desirable").at_least == 0.8
+        assert count(thresholds) == count(shipped)
+        assert thresholds.refused_at_most == shipped.refused_at_most
 
 
-def test_what_the_file_does_not_say_is_asked_for(tmp_path):
-    with pytest.raises(UsageError, match=re.escape("nothing is said about mirror.tilt for albef on scenes")):
-        read_thresholds(write(tmp_path, PLAIN)).criterion("albef", "scenes", "mirror", "tilt", "desirable")
+def test_findings_of_ones_own_have_an_error_budget_of_their_own(tmp_path):
+    thresholds = read(tmp_path, OWN)
+    assert criterion(thresholds, "captions", "noticed", "desirable").alpha == 0.05 / 4
+    assert criterion(thresholds, "captions", "links[people]", "desirable").alpha == 0.05 / 4
+    assert criterion(thresholds, *SHIPPED) == criterion(read_thresholds(), *SHIPPED)
+    assert thresholds.alpha == 0.05
+    stricter = read(tmp_path, f"alpha = 0.01\nrefused_at_most = 0.25\n{OWN}")
+    assert criterion(stricter, "captions", "noticed", "desirable").alpha == 0.01 / 4
+    assert criterion(stricter, *SHIPPED) == criterion(read_thresholds(), *SHIPPED)
+    assert (stricter.alpha, stricter.refused_at_most) == (0.05, 0.25)
+
+
+def test_a_file_that_extends_nothing_has_only_its_own_entries(tmp_path):
+    thresholds = read(tmp_path, PLAIN)
+    with pytest.raises(UsageError, match=re.escape("no entry for mirror_skew.side_accuracy")):
+        criterion(thresholds, *SHIPPED)
+    for missing in ("alpha", "refused_at_most"):
+        text = re.sub(rf"{missing} = .*\n", "", PLAIN)
+        with pytest.raises(UsageError, match=f'line 1: a file with extends = "none" must set {missing}'):
+            read(tmp_path, text)
+
+
+def test_a_parametrized_test_reads_the_entry_of_all_cases(tmp_path):
+    found = criterion(read(tmp_path, PLAIN), "heads", "links[people]", "desirable", data="coco")
+    assert (found.id, found.within) == ("heads.links[people]", (0, 1))
+
+
+def test_a_criterion_without_an_entry_is_an_error_that_names_the_table(tmp_path):
+    with pytest.raises(UsageError, match=re.escape("no entry for mirror.tilt")) as raised:
+        criterion(read(tmp_path, PLAIN), "mirror", "tilt", "desirable")
+    assert "[desirable.albef.scenes.mirror]" in str(raised.value)
 
 
 @pytest.mark.parametrize(
     ("change", "line", "message"),
     [
-        (("at_least = 0.5", "atleast = 0.5"), 6, "Extra inputs are not permitted"),
-        (("at_least = 0.5", 'at_least = "much"'), 6, "should be a valid number"),
-        (("at_least = 0.5", "at_least = 0.5, at_most = 1"), 6, "exactly one of at_least, at_most, within"),
-        (("at_least = 0.5, ", ""), 6, "got none"),
-        (("[0, 1]", "[1, 0]"), 11, "needs a < b"),
-        ((WHY, 'why = "short"'), 5, "at least 10 characters"),
-        (("alpha = 0.05", "alpha = 5"), 1, "less than 1"),
-        (("cases = 7", "cases = 0"), 11, "greater than or equal to 1"),
-        (("refused_at_most", "refused"), 2, "refused"),
+        (("at_least = 0.5", "atleast = 0.5"), 7, "Extra inputs are not permitted"),
+        (("at_least = 0.5", 'at_least = "much"'), 7, "should be a valid number"),
+        (("at_least = 0.5", "at_least = 0.5, at_most = 1"), 7, "exactly one of at_least, at_most, within"),
+        (("at_least = 0.5, ", ""), 7, "got none"),
+        (("[0, 1]", "[1, 0]"), 12, "needs a < b"),
+        ((WHY, 'why = "short"'), 6, "at least 10 characters"),
+        (("alpha = 0.05", "alpha = 5"), 2, "less than 1"),
+        (("cases = 7", "cases = 0"), 12, "greater than or equal to 1"),
+        (("refused_at_most", "refused"), 3, "refused"),
+        (('"none"', '"shipped"'), 1, "Input should be 'default' or 'none'"),
+        (("desirable.albef.any", "desirable.alpef.any"), 11, "no family or architecture is called 'alpef'"),
+        (("desirable.albef.any", "desirable.two-steam.any"), 11, "did you mean two-stream"),
+        (("desirable.albef.any", '"desirable"."albef".coko'), 11, "no data set is called 'coko': did you mean coco?"),
     ],
 )
-def test_a_wrong_entry_is_named_with_its_line(tmp_path, change, line, message):
+def test_an_invalid_entry_is_named_with_its_line(tmp_path, change, line, message):
     path = write(tmp_path, PLAIN.replace(*change, 1))
     with pytest.raises(UsageError) as raised:
         read_thresholds(path)
     assert message in str(raised.value)
-    assert f"{path}, line {line}: " in str(raised.value)
+    assert f"--thresholds {path}, line {line}: " in str(raised.value)
 
 
-def test_what_is_no_toml_is_said_so(tmp_path):
+def test_models_and_data_of_ones_own_are_keys_too(tmp_path, monkeypatch):
+    """Given by name, or a class whose file exists."""
+    monkeypatch.chdir(tmp_path)
+    table = f'[desirable."./mine.py:Adapter".any.captions]\nnoticed = {{ at_least = 0.9, {WHY} }}\n'
+    with pytest.raises(UsageError, match=re.escape("line 1: no family or architecture is called './mine.py:Adapter'")):
+        read(tmp_path, table)
+    assert read(tmp_path, table, known_models=["./mine.py:Adapter"])
+    (tmp_path / "mine.py").touch()
+    assert read(tmp_path, table)
+    assert read(tmp_path, table.replace(".any.", ".walks."), known_data=["walks"])
+
+
+NAMES = {"captions": {"noticed", "links[people]", "links[animals]"}}
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "captions.noticed",
+        "captions.competence",
+        "captions.links",
+        'captions."links[animals]"',
+        "mirror_skew.side_accuracy",
+        "mirror_skew.competence",
+        'coref_heads."links_above_random[people-text_image]"',
+    ],
+)
+def test_entries_of_known_findings_and_criteria_are_accepted(tmp_path, entry):
+    read(tmp_path, f"[desirable.any.any]\n{entry} = {{ at_least = 0.9, {WHY} }}\n").check_names(NAMES)
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ("caption.noticed", "line 2: no audit declares a finding 'caption': did you mean captions?"),
+        ("captions.notice", "line 2: finding captions has no criterion 'notice': did you mean noticed?"),
+        ('captions."links[peple]"', "has no criterion 'links[peple]': did you mean links[people]"),
+        ("mirror_skew.side_acuracy", "has no criterion 'side_acuracy': did you mean side_accuracy"),
+        ("mirorr_skew.side_accuracy", "did you mean mirror_skew?"),
+    ],
+)
+def test_a_misspelt_finding_or_criterion_is_an_error_with_the_nearest_name(tmp_path, entry, message):
+    thresholds = read(tmp_path, f"[desirable.any.any]\n{entry} = {{ at_least = 0.9, {WHY} }}\n")
+    with pytest.raises(UsageError, match=re.escape(message)):
+        thresholds.check_names(NAMES)
+
+
+def test_a_shipped_parametrization_is_checked_where_its_cases_were_collected(tmp_path):
+    entry = f'coref_heads."links_above_random[peple]" = {{ at_least = 0.9, {WHY} }}'
+    thresholds = read(tmp_path, f"[desirable.any.any]\n{entry}\n")
+    thresholds.check_names({})
+    with pytest.raises(UsageError, match="did you mean"):
+        thresholds.check_names({"coref_heads": {"links_above_random[people]"}})
+
+
+def test_a_file_that_is_not_toml_or_not_readable_is_an_error(tmp_path):
     with pytest.raises(UsageError, match=r"not TOML: .*line 1"):
-        read_thresholds(write(tmp_path, "alpha = = 3\n"))
-    with pytest.raises(UsageError, match="could not be read"):
+        read(tmp_path, "alpha = = 3\n")
+    with pytest.raises(UsageError, match="cannot read the file"):
         read_thresholds(tmp_path / "none.toml")
-
-
-def test_a_known_failure_is_that_of_one_checkpoint_and_run(tmp_path):
-    run = 'criterion = "mirror.side"\nmodel = "albef"\nsha256 = "abcd1234"\nlimit = 300\nseed = 0\n'
-    known = f"[[known_failures]]\n{run}{WHY}\n"
-    thresholds = read_thresholds(write(tmp_path, PLAIN + known))
-    assert thresholds.known_failure("mirror.side", "albef", "sha256:abcd1234ef", 300, 0)
-    for other in (
-        ("mirror.drift", "albef", "sha256:abcd1234", 300, 0),
-        ("mirror.side", "albef", "sha256:ffff", 300, 0),
-    ):
-        assert thresholds.known_failure(*other) is None
-    assert thresholds.known_failure("mirror.side", "albef", "sha256:abcd1234", 299, 0) is None

@@ -1,28 +1,43 @@
-"""What is demanded, from `thresholds.toml`, checked as a whole before anything runs.
+"""The bounds of every criterion, read from TOML files that are validated before anything runs.
 
-One table a family, data set and finding, `[desirable.albef.scenes.text_dominance]`; "any" stands for every family or
-every data set, and the more particular table wins, entry by entry. An entry is a criterion:
+One table per model, data set and finding: `[desirable.albef.scenes.text_dominance]`. The model key is a family, an
+architecture ("two-stream") or "any", the data key a data set or "any". The more specific table wins, entry by entry:
+family before architecture before "any", then data set before "any". An entry is a criterion,
 `vision_effect = { at_least = 0.2, why = "..." }`, with exactly one of `at_least`, `at_most`, `within = [a, b]`, and
-`cases = N` where a test is parametrized N times. `competence` is no criterion: below it the others do not apply.
+`cases = N` if the test is parametrized N times. `competence` is not a criterion: it states the accuracy below which the
+finding's criteria do not apply.
+
+A user's file extends the shipped one (`extends = "default"`): each of its entries replaces all shipped entries of the
+same name. Criteria that the shipped file lacks share an error budget of their own.
 """
 
 from __future__ import annotations
 
-import re
-import tomllib
-from collections.abc import Iterator, Mapping
+import difflib
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from vlaudit.errors import UsageError
+from vlaudit import datasets
+from vlaudit.errors import UsageError, nearest
 from vlaudit.findings import Criterion
+from vlaudit.known_failures import KnownFailure
+from vlaudit.models.base import Architecture
+from vlaudit.models.registry import known_families
+from vlaudit.statistics.shares import share
+from vlaudit.toml_files import line_of, parse, read_text
 
 ANY = "any"
 COMPETENCE = "competence"
+OWN_ALPHA = 0.05
+"""Error budget of a user's own criteria if their file does not set `alpha`."""
 Expect = Literal["desirable", "published"]
 
 
@@ -35,158 +50,255 @@ class _Entry(BaseModel):
     within: tuple[float | int, float | int] | None = Field(default=None, strict=False)
     cases: int = Field(default=1, ge=1)
 
+    def criterion(self, full_name: str, alpha: float) -> Criterion:
+        within = None if self.within is None else (float(self.within[0]), float(self.within[1]))
+        return Criterion(full_name, self.why, alpha, self.at_least, self.at_most, within)
 
-class _KnownFailure(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
 
-    criterion: str
-    model: str
-    sha256: str = Field(min_length=8)
-    limit: int = Field(ge=1)
-    seed: int = Field(ge=0)
-    why: str = Field(min_length=10)
+Key = tuple[str, str, str, str, str]
+Entries = dict[tuple[str, str], _Entry]
+"""Entries by finding and criterion."""
+Tables = dict[str, dict[str, dict[str, dict[str, _Entry]]]]
+"""Entries by model key, data key, finding and criterion."""
 
 
 class _File(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    alpha: float = Field(gt=0, lt=1)
-    refused_at_most: float = Field(gt=0, le=1)
-    desirable: dict[str, dict[str, dict[str, dict[str, _Entry]]]]
-    published: dict[str, dict[str, dict[str, dict[str, _Entry]]]] = {}
-    known_failures: list[_KnownFailure] = []
+    extends: Literal["default", "none"] = "default"
+    alpha: float | None = Field(default=None, gt=0, lt=1)
+    refused_at_most: float | None = Field(default=None, gt=0, le=1)
+    desirable: Tables = {}
+    published: Tables = {}
+    known_failures: list[KnownFailure] = []
+
+    def select(self, family: str, architecture: str, data: str, expect: str) -> Entries:
+        """Return the entries that apply, the most specific one per criterion."""
+        tables = self.desirable if expect == "desirable" else self.published
+        found: Entries = {}
+        for model_key in (ANY, architecture, family):
+            for data_key in (ANY, data):
+                for finding, entries in tables.get(model_key, {}).get(data_key, {}).items():
+                    found |= {(finding, criterion): entry for criterion, entry in entries.items()}
+        return found
+
+    def entries(self) -> Iterator[tuple[Key, _Entry]]:
+        """Yield every entry with its key: expectation, model key, data key, finding, criterion."""
+        tables: dict[str, Tables] = {"desirable": self.desirable, "published": self.published}
+        for expect, by_model in tables.items():
+            for model_key, by_data in by_model.items():
+                for data_key, by_finding in by_data.items():
+                    for finding, entries in by_finding.items():
+                        for criterion, entry in entries.items():
+                            yield (expect, model_key, data_key, finding, criterion), entry
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A thresholds file: its name in messages, its text and its validated content."""
+
+    name: str
+    text: str
+    file: _File
+    alpha: float
+
+    def error(self, key: tuple[str, ...], message: str) -> UsageError:
+        return UsageError(f"--thresholds {self.name}, line {line_of(self.text, key)}: {message}")
 
 
 @dataclass(frozen=True)
 class Thresholds:
-    """The demands of one file. `alpha` is the suite's error, which its criteria share in equal parts."""
+    """The bounds of a run. `alpha` is the error of the whole suite, shared equally by the shipped criteria.
+
+    A user's own criteria share the `alpha` of their file instead, so they change no shipped criterion's share.
+    `refused_at_most` is the share of units that may be refused before a criterion becomes an error.
+    """
 
     source: str
     alpha: float
     refused_at_most: float
-    _file: _File
+    _shipped: _Source | None
+    _own: _Source | None
 
-    def criterion(self, family: str, data: str, finding: str, criterion: str, expect: str) -> Criterion:
-        """Return a criterion with its share of the error: alpha / m, whatever is selected.
+    def criterion(
+        self, family: str, data: str, finding: str, criterion: str, expect: str, *, architecture: str
+    ) -> Criterion:
+        """Return a criterion with its share of the error, which does not depend on which tests are selected.
 
-        `criterion` may carry a parametrization, `links_above_random[people]`; the entry of that name wins over the
-        plain one. Raises `UsageError` where the file says nothing about it.
+        `criterion` may include a parametrization, `links_above_random[people]`; an entry with that exact name replaces
+        the one for all cases. Raises `UsageError` if no file has an entry.
         """
-        entries = self._entries(family, data, expect)
-        plain = criterion.partition("[")[0]
-        entry = entries.get((finding, criterion)) or entries.get((finding, plain))
-        full = f"{finding}.{criterion}"
+        shipped, own = self._select(family, architecture, data, expect)
+        exact, all_cases = (finding, criterion), (finding, criterion.partition("[")[0])
+        full_name = f"{finding}.{criterion}"
+        entry = own.get(exact) or own.get(all_cases) or shipped.get(exact) or shipped.get(all_cases)
         if entry is None:
             raise UsageError(
-                f"thresholds {self.source}: nothing is said about {full} for {family} on {data} ({expect}); "
-                f"add it under [{expect}.{family}.{data}.{finding}]"
+                f"thresholds {self.source}: no entry for {full_name} ({family}, {architecture}, on {data}, {expect}); "
+                f"add one under [{expect}.{family}.{data}.{finding}]"
             )
-        within = None if entry.within is None else (float(entry.within[0]), float(entry.within[1]))
-        return Criterion(full, entry.why, self.alpha / _cases(entries), entry.at_least, entry.at_most, within)
+        if exact in shipped or all_cases in shipped:
+            return entry.criterion(full_name, share(self.alpha, _cases(shipped)))
+        alpha = self._own.alpha if self._own else self.alpha
+        return entry.criterion(full_name, share(alpha, _cases(_without(own, shipped))))
 
-    def competence(self, family: str, data: str, finding: str, expect: str = "desirable") -> float | None:
-        """Return the least value on the plain condition that lets a finding's criteria apply, if one is set."""
-        entry = self._entries(family, data, expect).get((finding, COMPETENCE))
+    def competence(
+        self, family: str, data: str, finding: str, expect: str = "desirable", *, architecture: str
+    ) -> float | None:
+        """Return the least accuracy, unperturbed, at which a finding's criteria apply; None if there is no bound."""
+        shipped, own = self._select(family, architecture, data, expect)
+        entry = (shipped | own).get((finding, COMPETENCE))
         return None if entry is None or entry.at_least is None else float(entry.at_least)
 
-    def count(self, family: str, data: str, expect: str) -> int:
-        """Return m: how many criteria, parametrizations counted, share the error."""
-        return _cases(self._entries(family, data, expect))
+    def count(self, family: str, data: str, expect: str, *, architecture: str) -> int:
+        """Return m, the number of criteria that share `alpha`; every case of a parametrized test counts."""
+        shipped, own = self._select(family, architecture, data, expect)
+        return _cases(shipped if self._shipped else own)
 
-    def known_failure(self, criterion: str, family: str, fingerprint: str, limit: int, seed: int) -> str | None:
-        """Return why this criterion of this very checkpoint, limit and seed is known to fail; None where it is not."""
-        for known in self._file.known_failures:
-            same_run = (known.criterion, known.model, known.limit, known.seed) == (criterion, family, limit, seed)
-            if same_run and known.sha256 in fingerprint:
-                return known.why
-        return None
+    @property
+    def known_failures(self) -> tuple[KnownFailure, ...]:
+        """Return the known failures that the files list, the user's first."""
+        return tuple(entry for source in self._sources() for entry in source.file.known_failures)
 
-    def _entries(self, family: str, data: str, expect: str) -> dict[tuple[str, str], _Entry]:
-        tables = self._file.desirable if expect == "desirable" else self._file.published
-        found: dict[tuple[str, str], _Entry] = {}
-        for one_family, one_data in ((ANY, ANY), (ANY, data), (family, ANY), (family, data)):
-            for finding, entries in tables.get(one_family, {}).get(one_data, {}).items():
-                found |= {(finding, criterion): entry for criterion, entry in entries.items()}
-        return found
+    def check_names(self, known: Mapping[str, AbstractSet[str]]) -> None:
+        """Raise `UsageError`, with line and nearest name, for a user's entry that misspells a finding or a criterion.
+
+        `known` maps the findings of the collected audits to their criteria, parametrizations included. Names of shipped
+        findings must match. An entry that resembles no known name may belong to an audit that was not collected.
+        """
+        if self._own is None:
+            return
+        criteria = _all_criteria(self._shipped, known)
+        for key, _ in self._own.file.entries():
+            *_, finding, criterion = key
+            if finding not in criteria:
+                if _close(finding, criteria):
+                    hint = nearest(finding, sorted(criteria))
+                    raise self._own.error(key[:-1], f"no audit declares a finding {finding!r}{hint}")
+                continue
+            names = criteria[finding] | {COMPETENCE}
+            if not _matches(criterion, names) and (self._ships(finding) or _close(criterion, names)):
+                hint = nearest(criterion, sorted(names))
+                raise self._own.error(key, f"finding {finding} has no criterion {criterion!r}{hint}")
+
+    def _ships(self, finding: str) -> bool:
+        return self._shipped is not None and any(key[-2] == finding for key, _ in self._shipped.file.entries())
+
+    def _sources(self) -> list[_Source]:
+        return [source for source in (self._own, self._shipped) if source is not None]
+
+    def _select(self, family: str, architecture: str, data: str, expect: str) -> tuple[Entries, Entries]:
+        """Return the applicable entries of the shipped file and of the user's."""
+        shipped, own = (
+            {} if source is None else source.file.select(family, architecture, data, expect)
+            for source in (self._shipped, self._own)
+        )
+        return shipped, own
 
 
-def _cases(entries: Mapping[tuple[str, str], _Entry]) -> int:
-    return sum(entry.cases for (_, criterion), entry in entries.items() if criterion != COMPETENCE) or 1
+def _close(name: str, known: Iterable[str]) -> bool:
+    """Return whether a name is probably a misspelling of a known one."""
+    return bool(difflib.get_close_matches(name, list(known), n=1))
 
 
-def read_thresholds(path: Path | None = None) -> Thresholds:
-    """Read a thresholds file, the one that ships where `path` is None.
+def read_thresholds(
+    path: Path | None = None, *, known_models: Collection[str] = (), known_data: Collection[str] = ()
+) -> Thresholds:
+    """Read a thresholds file, and the shipped one that it extends; only the shipped one if `path` is None.
 
-    Raises `UsageError` with file and line: no file, no TOML, an unknown key, a wrong type, not exactly one bound.
+    `known_models` and `known_data` are names that keys may use in addition to the registered families and data sets,
+    as those of a user's own classes. Raises `UsageError` with file and line: an unreadable file, invalid TOML, an
+    unknown key, model or data set, a wrong type, not exactly one bound, no `alpha` without `extends = "default"`.
     """
-    source = str(path) if path else "thresholds.toml (as shipped)"
-    text = _text(path)
-    try:
-        file = _File.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"--thresholds {source}: not TOML: {error}") from None
-    except ValidationError as error:
-        raise UsageError(_message(source, text, error)) from None
-    thresholds = Thresholds(source, file.alpha, file.refused_at_most, file)
-    _check_bounds(thresholds, text)
-    return thresholds
+    shipped = _shipped()
+    if path is None:
+        return Thresholds(shipped.name, shipped.alpha, _refused(shipped), shipped, None)
+    own = _read(str(path), read_text(path, f"--thresholds {path}"))
+    models = {ANY, *known_families(), *get_args(Architecture), *known_models}
+    _check_keys(own, models, {ANY, *datasets.names(), *known_data})
+    if own.file.extends == "none":
+        return Thresholds(own.name, own.alpha, _refused(own), None, own)
+    return Thresholds(own.name, shipped.alpha, own.file.refused_at_most or _refused(shipped), shipped, own)
 
 
 def shipped_text() -> str:
-    """Return the thresholds file that ships, as it is written."""
+    """Return the text of the shipped thresholds file."""
     return resources.files("vlaudit").joinpath("thresholds.toml").read_text(encoding="utf-8")
 
 
-def _text(path: Path | None) -> str:
-    if path is None:
-        return shipped_text()
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"--thresholds {path}: it could not be read: {error}") from None
+@cache
+def _shipped() -> _Source:
+    return _read("thresholds.toml (shipped)", shipped_text())
 
 
-def _message(source: str, text: str, error: ValidationError) -> str:
-    lines = []
-    for one in error.errors()[:3]:
-        where = ".".join(map(str, one["loc"]))
-        lines.append(
-            f"--thresholds {source}, line {_line(text, one['loc'])}: {where}: {one['msg']}, got {one['input']!r}"
-        )
-    return "\n".join(lines)
+def _read(name: str, text: str) -> _Source:
+    file = parse(text, _File, f"--thresholds {name}")
+    source = _Source(name, text, file, file.alpha or OWN_ALPHA)
+    for required in ("alpha", "refused_at_most"):
+        if file.extends == "none" and getattr(file, required) is None:
+            raise source.error(("extends",), f'a file with extends = "none" must set {required}')
+    _check_bounds(source)
+    return source
 
 
-def _line(text: str, where: tuple[Any, ...]) -> int:
-    """Return the line of the deepest part of a dotted place that can be found, counted from 1."""
-    names = [str(part) for part in where]
-    lines = text.splitlines()
-    for depth in range(len(names), 0, -1):
-        table, key = ".".join(names[: depth - 1]), names[depth - 1]
-        inside = not table
-        for number, line in enumerate(lines, start=1):
-            if header := re.fullmatch(r"\s*\[+([^]]+)]+\s*(#.*)?", line):
-                inside = header.group(1).strip() == table
-                if header.group(1).strip() == ".".join(names[:depth]):
-                    return number
-            elif inside and re.match(rf'\s*"?{re.escape(key)}"?\s*=', line):
-                return number
-    return 1
+def _refused(source: _Source) -> float:
+    assert source.file.refused_at_most is not None  # noqa: S101 - `_read` checked it
+    return source.file.refused_at_most
 
 
-def _check_bounds(thresholds: Thresholds, text: str) -> None:
-    """Make every criterion once, so that two bounds or none show before anything runs."""
-    for where, entry in _all(thresholds._file):  # noqa: SLF001 (the same module)
-        within = None if entry.within is None else (float(entry.within[0]), float(entry.within[1]))
+def _check_bounds(source: _Source) -> None:
+    """Build every criterion once, so that an entry with no bound or two is found before anything runs."""
+    for key, entry in source.file.entries():
         try:
-            Criterion(where[-1], entry.why, 0.5, entry.at_least, entry.at_most, within)
+            entry.criterion(key[-1], alpha=0.5)
         except UsageError as error:
-            raise UsageError(f"--thresholds {thresholds.source}, line {_line(text, where)}: {error}") from None
+            raise source.error(key, str(error)) from None
 
 
-def _all(file: _File) -> Iterator[tuple[tuple[str, ...], _Entry]]:
-    for expect in ("desirable", "published"):
-        for family, by_data in getattr(file, expect).items():
-            for data, by_finding in by_data.items():
-                for finding, entries in by_finding.items():
-                    for criterion, entry in entries.items():
-                        yield (expect, family, data, finding, criterion), entry
+def _check_keys(source: _Source, models: AbstractSet[str], data: AbstractSet[str]) -> None:
+    """Raise `UsageError` for a key that is no family, architecture or data set."""
+    for (expect, model_key, data_key, *_), _ in source.file.entries():
+        if model_key not in models and not _is_own_class(model_key):
+            hint = nearest(model_key, sorted(models))
+            raise source.error((expect, model_key), f"no family or architecture is called {model_key!r}{hint}")
+        if data_key not in data:
+            hint = nearest(data_key, sorted(data))
+            raise source.error((expect, model_key, data_key), f"no data set is called {data_key!r}{hint}")
+
+
+def _is_own_class(name: str) -> bool:
+    """Return whether `name` is FILE.py:Class of an existing file or module:Class of an installed package."""
+    place, _, class_name = name.rpartition(":")
+    if not place or not class_name:
+        return False
+    return Path(place).is_file() if place.endswith(".py") else find_spec(place.partition(".")[0]) is not None
+
+
+def _all_criteria(shipped: _Source | None, known: Mapping[str, AbstractSet[str]]) -> dict[str, set[str]]:
+    """Return criteria by finding: the shipped ones without parametrizations, and the known ones."""
+    criteria = {finding: set(names) for finding, names in known.items()}
+    for (*_, finding, criterion), _ in shipped.file.entries() if shipped else ():
+        criteria.setdefault(finding, set()).add(criterion.partition("[")[0])
+    return criteria
+
+
+def _matches(criterion: str, names: AbstractSet[str]) -> bool:
+    """Return whether an entry names a known criterion, all its cases, or a case of one whose cases are not known."""
+    all_cases = criterion.partition("[")[0]
+    cases = {name for name in names if name.startswith(f"{all_cases}[")}
+    if criterion == all_cases:
+        return criterion in names or bool(cases)
+    return criterion in cases or (not cases and all_cases in names)
+
+
+def _without(own: Entries, shipped: Entries) -> Entries:
+    """Return the user's entries that replace no shipped one."""
+    return {
+        (finding, criterion): entry
+        for (finding, criterion), entry in own.items()
+        if (finding, criterion) not in shipped and (finding, criterion.partition("[")[0]) not in shipped
+    }
+
+
+def _cases(entries: Entries) -> int:
+    return sum(entry.cases for (_, criterion), entry in entries.items() if criterion != COMPETENCE) or 1

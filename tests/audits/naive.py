@@ -72,7 +72,8 @@ class Judge:
             self.skip(criterion_id, reason)
         criterion = self._criterion(criterion_id)
         if self.competent and competence is not None:
-            wanted = self.thresholds.competence(self.model.name, "scenes", self.finding)
+            architecture = self.model.capabilities.architecture
+            wanted = self.thresholds.competence(self.model.name, "scenes", self.finding, architecture=architecture)
             found = competence(self.table, alpha=0.05, seed=0)
             if isinstance(found, NoEstimate) or found.value < wanted:
                 self.skip(criterion_id, f"cannot read these stimuli: {found}")
@@ -83,7 +84,10 @@ class Judge:
         raise Skipped
 
     def _criterion(self, criterion_id):
-        return self.thresholds.criterion(self.model.name, "scenes", self.finding, criterion_id, "desirable")
+        architecture = self.model.capabilities.architecture
+        return self.thresholds.criterion(
+            self.model.name, "scenes", self.finding, criterion_id, "desirable", architecture=architecture
+        )
 
 
 def audit(module, model, tables, thresholds, *, competent=True, only=None):

@@ -44,12 +44,12 @@ class Alone:
     def __init__(self):
         self._shipped = read_thresholds()
 
-    def criterion(self, *asked):
-        found = self._shipped.criterion(*asked)
+    def criterion(self, *asked, architecture):
+        found = self._shipped.criterion(*asked, architecture=architecture)
         return Criterion(found.id, found.why, ALONE, found.at_least, found.at_most, found.within)
 
-    def competence(self, *asked):
-        return self._shipped.competence(*asked)
+    def competence(self, *asked, architecture):
+        return self._shipped.competence(*asked, architecture=architecture)
 
 
 @cache
@@ -212,7 +212,7 @@ def _draws(exhibit, table, units):
 
 def test_thresholds_name_every_criterion_and_no_others():
     """As shipped, for any family and any data; the published ones are among them."""
-    file = read_thresholds()._file
+    file = read_thresholds()._shipped.file
     plain = {f: {criterion.partition("[")[0] for criterion in criteria} for f, criteria in CRITERIA.items()}
     listed = {f: set(entries) - {"competence"} for f, entries in file.desirable["any"]["any"].items()}
     assert listed == plain
@@ -226,7 +226,7 @@ def test_thresholds_name_every_criterion_and_no_others():
 
 
 def test_cases_are_counted_as_the_tests_are_parametrized():
-    file = read_thresholds()._file
+    file = read_thresholds()._shipped.file
     cases = len(module("coref_heads").CASES)
     assert file.desirable["any"]["any"]["coref_heads"]["links_above_random"].cases == cases == 16
 

@@ -38,7 +38,7 @@ def test_every_cell_of_table_2_stands_beside_its_criterion(table_2):
 
 def test_what_is_asked_of_reproductions_are_the_cells_above_random(table_2):
     """Of the two-stream model those from image to text alone."""
-    published = read_thresholds()._file.published
+    published = read_thresholds()._shipped.file.published
     asked = {family: set(published[family]["any"]["coref_heads"]) for family in ("uniter", "lxmert")}
     assert asked["uniter"] == {criterion for criterion, uniter, _ in cells(table_2) if uniter[0] > uniter[1]}
     assert asked["lxmert"] == {

@@ -109,5 +109,6 @@ def test_thresholds_that_ship_are_a_file_that_can_be_given_back(folder, capsys):
     own = folder.path / "own.toml"
     mine = '[desirable.any.any.mine]\nheld = { at_least = 0.5, why = "a reason is given" }\n'
     own.write_text(capsys.readouterr().out + mine, encoding="utf-8")
-    shipped, more = (read_thresholds(path).count("albef", "scenes", "desirable") for path in (None, own))
+    named = {"architecture": "cross-attention"}
+    shipped, more = (read_thresholds(path).count("albef", "scenes", "desirable", **named) for path in (None, own))
     assert more == shipped + 1

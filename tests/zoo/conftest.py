@@ -1,15 +1,15 @@
-"""A recipe small enough to train within a test: every stage of the bundled one, two steps each."""
+"""A recipe that trains within a test: every stage of the bundled one with two steps."""
 
 import jaxtyping
 import pytest
 
-# Array annotations of the training program are checked as those of vlaudit are.
+# Check array annotations of the training program at run time, as those of vlaudit.
 jaxtyping.install_import_hook("fixtures.zoo", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
 
 
 @pytest.fixture
 def tiny():
-    """The bundled recipe, with a network and steps of toy size."""
+    """The bundled recipe with a tiny network and few steps."""
     from dataclasses import replace
 
     from fixtures.zoo.recipe import Network, read_recipe, recipe_path

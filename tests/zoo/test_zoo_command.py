@@ -1,4 +1,4 @@
-"""`python -m fixtures.zoo`: wrong input gives exit code 2 and one clear line."""
+"""`python -m fixtures.zoo`: wrong usage gives exit code 2 and one line."""
 
 import pytest
 
@@ -12,12 +12,12 @@ from fixtures.zoo.__main__ import main
         (["evaluate", "alpef"], "must be one that has a recipe"),
         (["card", "alpef"], "must be one that has a recipe"),
         (["train", "albef", "--processes", "0"], "--processes must be at least 1, got 0"),
-        (["train", "albef", "--recipe", "nowhere.toml"], "nowhere.toml: it could not be read"),
+        (["train", "albef", "--recipe", "nowhere.toml"], "nowhere.toml: cannot read the file"),
         (["evaluate", "albef", "--scenes", "1"], "--scenes must be at least 5, got 1"),
         (["evaluate", "albef", "--checkpoint", "nowhere.safetensors"], "nowhere.safetensors"),
     ],
 )
-def test_wrong_input_is_told_in_one_line(capsys, arguments, message):
+def test_wrong_usage_is_reported_in_one_line(capsys, arguments, message):
     assert main(arguments) == 2
     printed = capsys.readouterr().err
     assert printed.startswith("error: ")
@@ -25,7 +25,7 @@ def test_wrong_input_is_told_in_one_line(capsys, arguments, message):
 
 
 @pytest.mark.parametrize("arguments", [[], ["tain", "albef"], ["train"], ["train", "albef", "--seed", "x"]])
-def test_what_is_no_command_is_answered_with_the_usage(capsys, arguments):
+def test_an_unknown_command_prints_the_usage(capsys, arguments):
     with pytest.raises(SystemExit) as caught:
         main(arguments)
     assert caught.value.code == 2

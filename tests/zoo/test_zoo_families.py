@@ -1,4 +1,4 @@
-"""Every bundled family loads as any checkpoint does, keeps its promises, and has learned what its card says."""
+"""Every bundled family loads by the public function, passes `check_adapter`, and reaches the accuracy of its card."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from vlaudit.perturbations import Blank, apply
 from vlaudit.traces import Words
 
 REGIONAL = ("uniter", "lxmert", "vilbert", "vl-bert", "visualbert")
-KINDS = ("color", "scenery")  # what no box gives away
+KINDS = ("color", "scenery")  # kinds that boxes do not reveal
 
 
 @pytest.fixture(scope="module", params=[*REGIONAL, "bert"])
@@ -28,7 +28,7 @@ def questions():
 
 
 def named(model, questions):
-    """Return the share of hidden words that are the likeliest of their kind."""
+    """Return the share of masked words that are the most probable of their kind."""
     asked = [ForwardRequest(sample, frozenset({Words(candidates(slot.kind))})) for sample, slot in questions]
     best = [
         candidates(slot.kind)[int(trace[Words(candidates(slot.kind))][0].argmax())]
@@ -37,12 +37,12 @@ def named(model, questions):
     return np.mean([word == sample.text(slot) for word, (sample, slot) in zip(best, questions, strict=True)])
 
 
-def test_it_keeps_the_promises_of_the_boundary(shipped):
+def test_it_passes_the_adapter_check(shipped):
     vlaudit.check_adapter(shipped)
 
 
-def test_it_names_what_it_sees_and_guesses_when_blind(shipped, questions):
-    """BERT guesses always."""
+def test_it_names_visible_words_and_guesses_on_blank_images(shipped, questions):
+    """BERT always guesses."""
     blind = [(apply((Blank(),), sample, 0), slot) for sample, slot in questions]
     seen = named(shipped, questions)
     assert seen < 0.3 if shipped.name == "bert" else seen > 0.85
@@ -50,7 +50,7 @@ def test_it_names_what_it_sees_and_guesses_when_blind(shipped, questions):
 
 
 @pytest.mark.parametrize("family", [*REGIONAL, "bert"])
-def test_the_card_is_made_of_the_figures_of_these_very_weights(family):
+def test_the_card_states_the_figures_of_these_weights(family):
     figures = read(HERE / "weights" / family / "card.json")
     card = (HERE / "weights" / family / "card.md").read_text(encoding="utf-8")
     model = vlaudit.load(family, device="cpu")
@@ -59,7 +59,7 @@ def test_the_card_is_made_of_the_figures_of_these_very_weights(family):
 
 
 @pytest.mark.parametrize("family", ["vilbert", "vl-bert", "visualbert"])
-def test_the_name_of_volta_means_the_same_weights(family):
+def test_the_ctrl_families_load_the_same_weights(family):
     assert vlaudit.load(f"ctrl_{family}").fingerprint == vlaudit.load(family).fingerprint
 
 

@@ -1,4 +1,4 @@
-"""Images for training: what is done to the pixels, and which words each patch shows."""
+"""Images for training: changes of the pixels, and the words that each patch shows."""
 
 import numpy as np
 import torch

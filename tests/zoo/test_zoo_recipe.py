@@ -1,4 +1,4 @@
-"""A recipe is checked completely when it is read, and says what is wrong where."""
+"""A recipe is validated completely when it is read; errors name file and field."""
 
 from dataclasses import replace
 
@@ -27,11 +27,11 @@ def test_the_bundled_recipe_gives_a_network_in_the_published_layout():
 
 
 def test_every_bundled_recipe_can_be_read():
-    # the region encoder is trained by a program and a recipe of its own, see test_zoo_regions.py
+    # the recipe of the region encoder has another format, see test_zoo_regions.py
     assert all(read_recipe(path).stages for path in RECIPES.glob("*.toml") if path.stem != "regions")
 
 
-def test_a_model_without_a_recipe_is_refused_with_those_that_have_one():
+def test_a_model_without_a_recipe_is_an_error_that_lists_those_with_one():
     with pytest.raises(UsageError, match=r"must be one that has a recipe .*albef.*got 'alpef'"):
         recipe_path("alpef")
 
@@ -39,8 +39,8 @@ def test_a_model_without_a_recipe_is_refused_with_those_that_have_one():
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("gray = 0.2", "grey = 0.2", "stages[0] has grey, which nothing reads"),
-        ("clip = 2.0", "", "optimizer must say clip"),
+        ("gray = 0.2", "grey = 0.2", "stages[0] has grey, which is not a field"),
+        ("clip = 2.0", "", "optimizer must set clip"),
         ("steps = 4200", 'steps = "many"', "stages[0].steps must be of type int, got 'many'"),
         ("steps = 4200", "steps = true", "stages[0].steps must be of type int, got True"),
         ("steps = 4200", "steps = 0", "steps must be at least 1, got 0"),
@@ -49,19 +49,19 @@ def test_a_model_without_a_recipe_is_refused_with_those_that_have_one():
         ('"image words" = 0.5', '"image word" = 0.5', "losses must weigh exactly image words, patch words"),
         ('"image words" = 0.5', '"image words" = "half"', "losses.image words must be of type float, got 'half'"),
         ("fall = 0.5", "fall = 0.01", "0 <= rise <= fall < 1 must hold"),
-        ("[network]", "[network", "could not be read"),
-        ("[[stages]]", "[[phases]]", "the recipe has phases, which nothing reads"),
+        ("[network]", "[network", "cannot read the file"),
+        ("[[stages]]", "[[phases]]", "the recipe has phases, which is not a field"),
     ],
 )
-def test_a_wrong_recipe_is_refused_with_file_place_and_rule(tmp_path, old, new, message):
+def test_an_invalid_recipe_is_an_error_with_file_field_and_rule(tmp_path, old, new, message):
     assert old in TEXT
     assert message in refusal(tmp_path, TEXT.replace(old, new))
 
 
-def test_a_stage_must_say_why_it_is_as_it_is(tmp_path):
+def test_a_stage_must_give_its_reasons(tmp_path):
     stage = TEXT[TEXT.index('why = """') :]
     reason = stage[: stage.index('"""', 9) + 3]
-    assert "why must say why" in refusal(tmp_path, TEXT.replace(reason, 'why = " "'))
+    assert "why must give the reasons" in refusal(tmp_path, TEXT.replace(reason, 'why = " "'))
 
 
 def test_only_what_changes_the_training_changes_the_key():

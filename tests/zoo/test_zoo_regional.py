@@ -1,4 +1,4 @@
-"""Training of models that read regions: what a batch holds, what a step asks, and that what is written loads."""
+"""Training of models with region features: batches, losses, resuming, and loading of the exported weights."""
 
 import hashlib
 import json
@@ -47,7 +47,7 @@ SMALL = {
 
 @pytest.fixture(scope="module")
 def eyes(tmp_path_factory):
-    """An encoder with random weights, read from a file as the bundled one is."""
+    """An encoder with random weights, read from a file."""
     torch.manual_seed(0)
     labels = ("background", *(f"thing {number}" for number in range(6)))
     config = RegionConfig(crop=8, channels=(4, 4, 4), width=16, labels=labels, attributes=("none", "red"))
@@ -73,8 +73,8 @@ def small(family):
     return replace(recipe, network=network, stages=stages)
 
 
-def told(encoder, pixels):
-    """Return boxes, in pixels, as networks are told them."""
+def located(encoder, pixels):
+    """Return boxes in pixels as networks receive them."""
     return encoder.located(np.array(pixels, np.float32) / 96).tolist()
 
 
@@ -102,7 +102,7 @@ def test_every_loss_of_every_stage_is_weighed_and_finite_and_reaches_the_network
 
 
 @pytest.mark.parametrize("family", ["uniter", "bert"])
-def test_a_run_killed_in_each_stage_ends_with_the_weights_of_one_that_was_not(family, tmp_path):
+def test_a_run_interrupted_in_each_stage_ends_with_the_same_weights(family, tmp_path):
     recipe = small(family)
     whole = train(Job(recipe, seed=3, folder=tmp_path / "whole"))
     job = Job(recipe, seed=3, folder=tmp_path / "killed", resume=True)
@@ -120,7 +120,7 @@ def test_a_run_killed_in_each_stage_ends_with_the_weights_of_one_that_was_not(fa
 
 
 @pytest.mark.parametrize("family", BUILDERS)
-def test_what_training_writes_loads_and_answers_as_the_network_that_was_trained(family, tmp_path, eyes):
+def test_exported_weights_load_and_answer_as_the_trained_network(family, tmp_path, eyes):
     recipe = replace(small(family), stages=small(family).stages[-1:])
     job = Job(replace(recipe, stages=(replace(recipe.stages[0], steps=1),)), seed=1, folder=tmp_path)
     run = Run(job)
@@ -139,7 +139,7 @@ def test_what_training_writes_loads_and_answers_as_the_network_that_was_trained(
         assert digest in (tmp_path / "config.json").read_text(encoding="utf-8")
 
 
-def test_regions_of_a_mirrored_view_lie_where_the_mirror_shows_them_in_no_order(eyes):
+def test_regions_of_a_mirrored_view_are_mirrored_and_shuffled(eyes):
     shown = views(6)
     encoder = load_encoder(eyes)
     found = encode_regions(shown, encoder, np.random.default_rng(1))
@@ -148,7 +148,7 @@ def test_regions_of_a_mirrored_view_lie_where_the_mirror_shows_them_in_no_order(
         expected = [[box.left, box.top, box.right, box.bottom] for box in boxes(view.scene).values()]
         if view.mirror:
             expected = [[96 - right, top, 96 - left, bottom] for left, top, right, bottom in expected]
-        expected = told(encoder, expected)
+        expected = located(encoder, expected)
         got = regions.boxes.tolist()
         assert sorted(got) == sorted(expected)
         shuffled |= got != expected
@@ -156,8 +156,8 @@ def test_regions_of_a_mirrored_view_lie_where_the_mirror_shows_them_in_no_order(
     assert shuffled
 
 
-def test_words_of_regions_are_what_the_view_shows(eyes):
-    """Sides are the mirror's in the mirror, colours are untold in grey, nothing is told where a thing is covered."""
+def test_words_of_regions_are_those_that_the_view_shows(eyes):
+    """Mirrored views swap sides, gray ones have no colours, and views that are not clear have no words."""
     ids = {word: number for number, word in enumerate((*SPECIAL, *vocabulary()))}
     encoder = load_encoder(eyes)
     for view, regions in zip(views(6), encode_regions(views(6), encoder, np.random.default_rng(1)), strict=True):
@@ -165,8 +165,8 @@ def test_words_of_regions_are_what_the_view_shows(eyes):
         for region in regions_of(view.scene):
             box = region.box.mirrored(96) if view.mirror else region.box
             turned = {"left": "right", "right": "left"} if view.mirror else {}
-            said = (region.label, *(turned.get(word, word) for word in region.attributes))
-            expected.append((*told(encoder, [box])[0], tuple(ids[word] for word in said)))
+            expected_words = (region.label, *(turned.get(word, word) for word in region.attributes))
+            expected.append((*located(encoder, [box])[0], tuple(ids[word] for word in expected_words)))
         got = [(*box, known) for box, known in zip(regions.boxes.tolist(), regions.words, strict=True)]
         assert sorted(got) == sorted(expected)
     (gray,) = encode_regions(views(1, gray=1.0), encoder, np.random.default_rng(1))
@@ -176,7 +176,7 @@ def test_words_of_regions_are_what_the_view_shows(eyes):
     assert not any(covered.words)
 
 
-def test_the_loss_of_region_words_is_lowest_where_the_head_names_them_all_alike(eyes):
+def test_the_loss_of_region_words_is_lowest_for_equal_probabilities(eyes):
     encoder = load_encoder(eyes)
     network = RegionTask(small("uniter"), "cpu", encoder).trainee(0).network
     regions = encode_regions(views(1), encoder, np.random.default_rng(1))
@@ -193,21 +193,21 @@ def test_the_loss_of_region_words_is_lowest_where_the_head_names_them_all_alike(
     assert float(unsure) == pytest.approx(np.log(logits.shape[2]), abs=1e-4)
 
 
-def test_words_of_a_caption_are_judged_false_where_they_are(eyes):
+def test_false_words_are_labelled_false(eyes):
     head = torch.nn.Linear(1, 1).requires_grad_(requires_grad=False)
     head.weight.fill_(1.0)
     head.bias.zero_()
     rows = list(objectives._pair_rows(views(8), range(8), np.random.default_rng(2)))
     states = torch.zeros(len(rows), 30, 1)
     for number, row in enumerate(rows):
-        for place, (word, true) in enumerate(zip(row.text.words, row.said.words, strict=False)):
+        for place, (word, true) in enumerate(zip(row.text.words, row.true_text.words, strict=False)):
             states[number, place + 1] = 30.0 if word != true else -30.0
     assert float(objectives._false_word_loss(head, states, rows)) == pytest.approx(0, abs=1e-6)
     assert float(objectives._false_word_loss(head, -states, rows)) > 20
 
 
 @pytest.mark.parametrize("family", WITH_REGIONS)
-def test_a_hidden_region_is_zero_and_its_classes_are_those_that_the_network_knows(family, eyes):
+def test_a_masked_region_is_zero_and_has_the_classes_of_the_network(family, eyes):
     encoder = load_encoder(eyes)
     layout = RegionTask(small(family), "cpu", encoder).trainee(0).network.layout
     shown = views(2)
@@ -234,7 +234,7 @@ def test_a_hidden_region_is_zero_and_its_classes_are_those_that_the_network_know
     assert ((inputs.ids != PAD) == inputs.mask.bool()).all()
 
 
-def test_the_loss_of_hidden_regions_is_zero_only_where_the_network_says_what_the_encoder_says(eyes):
+def test_the_loss_of_masked_regions_is_zero_only_for_the_probabilities_of_the_encoder(eyes):
     encoder = load_encoder(eyes)
     echo = RegionTask(small("uniter"), "cpu", encoder).trainee(0).network
     echo.region_classifier = torch.nn.Identity()
@@ -251,7 +251,7 @@ def test_the_loss_of_hidden_regions_is_zero_only_where_the_network_says_what_the
     assert float(other) == pytest.approx(np.log(layout.classes) - float(entropy), abs=1e-5)
 
 
-def test_each_clear_view_has_its_true_caption_and_two_false_ones_of_its_own():
+def test_each_clear_view_has_its_true_caption_and_two_false_ones():
     shown = views(8)
     rows = list(objectives._pair_rows(shown, range(8), np.random.default_rng(2)))
     assert len(rows) == 8 * objectives.EACH
@@ -265,7 +265,7 @@ def test_each_clear_view_has_its_true_caption_and_two_false_ones_of_its_own():
     assert list(objectives._pair_rows(shown, [3], np.random.default_rng(2))) == []
 
 
-def test_a_hint_never_makes_a_caption_longer_than_the_network_reads():
+def test_a_hint_never_exceeds_the_length_of_the_network():
     stage = replace(small("lxmert").stages[0], hinted=1.0, captions=4)
     shown = views(10)
     rows = list(objectives._word_rows(shown, 18, stage, np.random.default_rng(0)))
@@ -274,7 +274,7 @@ def test_a_hint_never_makes_a_caption_longer_than_the_network_reads():
     assert max(len(row.text.words) for row in longer) > 18
 
 
-def test_blank_views_hide_no_regions_and_what_is_unseen_has_no_pixels():
+def test_blank_views_mask_no_regions_and_unseen_ones_have_no_pixels():
     stage = replace(small("uniter").stages[0])
     blank = views(3, blank=1.0)
     assert all((view.pixels == BLANK).all() and view.blank and not view.clear for view in blank)
@@ -305,6 +305,6 @@ def test_muon_trains_matrices_of_layers_and_nothing_else(family):
     assert muon == set(inside)
 
 
-def test_a_recipe_of_a_family_that_nothing_builds_is_refused(tmp_path):
+def test_a_recipe_of_an_unknown_family_is_an_error(tmp_path):
     with pytest.raises(UsageError, match=r"albef or one of uniter, .*got 'uniterr'"):
         train(Job(replace(small("uniter"), name="uniterr"), seed=0, folder=tmp_path))

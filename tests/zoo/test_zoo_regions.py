@@ -1,4 +1,4 @@
-"""The region encoder's training, figures and card."""
+"""Training, figures and card of the region encoder."""
 
 import json
 import re
@@ -30,7 +30,7 @@ NOTHING = {"covered": 0, "covered_with_noise": 0, "blank": 0, "grayscale": 0, "l
 
 
 def recipe(**shares):
-    """The bundled recipe with few scenes a step; `shares` of them are perturbed, and none where none is named."""
+    """Return the bundled recipe with few scenes per step; only the given `shares` of them are perturbed."""
     bundled = read_region_recipe(PATH)
     perturbed = bundled.perturbed.model_copy(update={**NOTHING, **shares})
     return bundled.model_copy(update={"scenes": 4, "steps": 4, "perturbed": perturbed})
@@ -49,8 +49,8 @@ def test_a_regions_attribute_is_its_colour_and_not_its_side():
     assert [colored("left", "red"), colored("gray"), colored("right"), colored()] == ["red", "gray", "none", "none"]
 
 
-def test_a_step_sees_what_belongs_to_seed_and_step():
-    """Whatever ran before it."""
+def test_the_examples_of_a_step_depend_on_seed_and_step_only():
+    """Not on earlier steps."""
     whole = recipe(covered=0.5, grayscale=0.5)
     first, again = examples(whole, 3, 1), examples(whole, 3, 1)
     others = [examples(whole, 3, 2), examples(whole, 4, 1)]
@@ -59,20 +59,20 @@ def test_a_step_sees_what_belongs_to_seed_and_step():
     assert not any(torch.equal(first.crops[:9], other.crops[:9]) for other in others)
 
 
-def test_plain_scenes_teach_every_label_and_none_is_background():
+def test_unperturbed_scenes_have_every_label_and_no_background():
     seen = examples(recipe(), 0, 0)
     assert (seen.labels > 0).all()
     assert (seen.attributes != LEFT_OUT).all()
 
 
-def test_a_blank_teaches_that_nothing_is_there():
+def test_blank_images_have_background_targets():
     seen = examples(recipe(blank=1), 0, 0)
     assert not seen.labels.any()
     assert not seen.attributes.any()
     assert (seen.crops == 128).all()
 
 
-def test_colours_are_not_taught_on_grey_images_and_labels_are():
+def test_gray_images_have_labels_but_no_colour_targets():
     seen = examples(recipe(grayscale=1), 0, 0)
     assert (seen.labels > 0).all()
     assert (seen.attributes == LEFT_OUT).all()
@@ -80,19 +80,19 @@ def test_colours_are_not_taught_on_grey_images_and_labels_are():
 
 
 @pytest.mark.parametrize("share", ["covered", "covered_with_noise"])
-def test_a_covered_thing_teaches_background_and_one_half_covered_nothing(share):
+def test_covered_regions_are_background_and_half_covered_ones_have_no_target(share):
     whole = recipe(**{share: 1}).model_copy(update={"jittered": 0.0, "scenes": 16})
     seen = examples(whole, 0, 0)
     gone = seen.labels == 0
-    assert gone.sum() >= 16  # one a scene, and what else lay under it
+    assert gone.sum() >= 16  # one per scene, and regions inside it
     assert (seen.attributes[seen.labels == LEFT_OUT] == LEFT_OUT).all()
-    if share == "covered":  # with one colour, so what is gone is flat
+    if share == "covered":  # covered with one colour, so those crops are flat
         flat = seen.crops.flatten(2).float().std(dim=2).amax(dim=1)
         assert flat[gone].median() == 0
         assert flat[~gone].median() > 0
 
 
-def test_a_killed_run_ends_as_one_that_was_not(tmp_path):
+def test_an_interrupted_run_ends_with_the_same_weights(tmp_path):
     whole = RegionJob(recipe(covered=0.3), 0, tmp_path / "whole")
     train_regions(whole)
     half = replace(whole, folder=tmp_path / "half", stop_after=2)
@@ -100,13 +100,13 @@ def test_a_killed_run_ends_as_one_that_was_not(tmp_path):
     train_regions(replace(half, stop_after=None, resume=True))
     one, other = (load_file(job.folder / "model.safetensors") for job in (whole, half))
     assert all(torch.equal(one[name], other[name]) for name in one)
-    with pytest.raises(UsageError, match="continue it with --resume, or name another folder"):
+    with pytest.raises(UsageError, match="add --resume, or name another folder"):
         train_regions(whole)
-    with pytest.raises(UsageError, match="begun with another recipe or seed"):
+    with pytest.raises(UsageError, match="the run has another recipe or seed"):
         train_regions(replace(whole, seed=1, resume=True))
 
 
-def test_scaling_the_features_changes_no_answer(tmp_path):
+def test_scaling_the_features_keeps_all_outputs(tmp_path):
     run = RegionRun(RegionJob(recipe(), 0, tmp_path))
     crops = examples(recipe(), 0, 0).crops
     before = run.network(crops)
@@ -133,10 +133,10 @@ def test_the_rate_rises_and_falls():
         ("mirrored = 0.5", "mirrored = 1.5", "mirrored: Input should be less than or equal to 1, got 1.5"),
         ("grayscale = ", "grayscale = 0.9 # ", "the shares must sum to at most 1"),
         ("crop = ", "crop = 1", "network.crop: Input should be a multiple of 8"),
-        ("[network]", "[network", "could not be read"),
+        ("[network]", "[network", "cannot read the file"),
     ],
 )
-def test_a_recipe_that_is_wrong_is_told_with_file_and_place(tmp_path, old, new, message):
+def test_an_invalid_recipe_is_an_error_with_file_and_field(tmp_path, old, new, message):
     path = tmp_path / "wrong.toml"
     path.write_text(re.sub(f"^{re.escape(old)}", new, TEXT, count=1, flags=re.MULTILINE), encoding="utf-8")
     with pytest.raises(UsageError, match=re.escape(message)) as caught:
@@ -156,7 +156,7 @@ def test_every_region_is_counted_once_in_the_confusion(measured):
 
 
 def test_a_label_that_is_right_is_of_the_right_category(measured):
-    """So within each category no more labels than categories are right, and all together are their mean."""
+    """Per category, label accuracy is at most category accuracy; the total is their weighted mean."""
     counts = np.array(measured.confusion)
     for row, name in enumerate(PHRASE_TYPES):
         if counts[row].sum():
@@ -166,7 +166,7 @@ def test_a_label_that_is_right_is_of_the_right_category(measured):
     assert sum(count for *_, count in measured.mistaken) <= round(measured.regions - right)
 
 
-def test_the_card_is_what_the_measured_figures_make_it(tmp_path):
+def test_the_card_states_the_measured_figures(tmp_path):
     figures = read_figures(FOLDER / "card.json")
     text = (FOLDER / "card.md").read_text(encoding="utf-8")
     assert tables(figures) in text
@@ -176,7 +176,7 @@ def test_the_card_is_what_the_measured_figures_make_it(tmp_path):
     assert write_region_card(tmp_path, HERE / "cards" / "regions.md").read_text(encoding="utf-8") == text
 
 
-def test_it_is_trained_by_the_recipe_and_on_scenes_of_its_own():
+def test_it_was_trained_by_the_recipe_on_separate_scenes():
     training = json.loads((FOLDER / "training.json").read_text(encoding="utf-8"))
     whole = read_region_recipe(PATH)
     assert training["scenes"] == whole.steps * whole.scenes
@@ -186,12 +186,12 @@ def test_it_is_trained_by_the_recipe_and_on_scenes_of_its_own():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["train", "regions", "--recipe", "nowhere.toml"], "nowhere.toml: it could not be read"),
+        (["train", "regions", "--recipe", "nowhere.toml"], "nowhere.toml: cannot read the file"),
         (["evaluate", "regions", "--scenes", "1"], "--scenes must be at least 5, got 1"),
         (["evaluate", "regions", "--checkpoint", "nowhere.safetensors"], "nowhere.safetensors"),
     ],
 )
-def test_wrong_input_is_told_in_one_line(capsys, arguments, message):
+def test_wrong_usage_is_reported_in_one_line(capsys, arguments, message):
     assert main(arguments) == 2
     printed = capsys.readouterr().err
     assert printed.startswith("error: ")

@@ -1,4 +1,4 @@
-"""Captions for training: mirrored, foiled and hidden words are what they claim."""
+"""Captions for training: mirrored, false and masked words."""
 
 import numpy as np
 import pytest
@@ -16,13 +16,13 @@ seeds = st.integers(0, 2**32)
 few = settings(max_examples=40)
 
 
-def said(scene):
+def text_of(scene):
     return Text.of(describe(scene))
 
 
 @few
 @given(indices)
-def test_every_question_stands_at_its_word(index):
+def test_every_question_has_the_index_of_its_word(index):
     scene = compose(5, index)
     caption = describe(scene)
     text = Text.of(caption)
@@ -33,9 +33,9 @@ def test_every_question_stands_at_its_word(index):
 
 @few
 @given(indices)
-def test_mirroring_twice_is_nothing_and_once_changes_the_sides_alone(index):
+def test_mirroring_changes_sides_only_and_twice_is_the_identity(index):
     scene = compose(5, index)
-    text = said(scene)
+    text = text_of(scene)
     changed = {
         place for place, pair in enumerate(zip(text.words, text.mirrored().words, strict=True)) if len(set(pair)) > 1
     }
@@ -47,7 +47,7 @@ def test_mirroring_twice_is_nothing_and_once_changes_the_sides_alone(index):
 @given(indices, seeds)
 def test_a_false_word_is_of_its_kind_and_false_of_the_scene(index, seed):
     scene, rng = compose(5, index), np.random.default_rng(seed)
-    text = said(scene)
+    text = text_of(scene)
     for question in text.questions:
         word = texts.false_word(scene, text, question, rng)
         if word is None:
@@ -63,9 +63,9 @@ def test_a_false_word_is_of_its_kind_and_false_of_the_scene(index, seed):
 
 @few
 @given(indices, seeds)
-def test_one_false_differs_in_one_word_and_many_false_in_words_that_can_be_asked_for(index, seed):
+def test_one_false_differs_in_one_word_and_many_false_in_words_of_questions(index, seed):
     scene, rng = compose(5, index), np.random.default_rng(seed)
-    text = said(scene)
+    text = text_of(scene)
     one, many = texts.one_false(scene, text, rng, side_share=0.5), texts.many_false(scene, text, rng)
     if one is not None:
         assert sum(a != b for a, b in zip(text.words, one.words, strict=True)) == 1
@@ -75,24 +75,24 @@ def test_one_false_differs_in_one_word_and_many_false_in_words_that_can_be_asked
 
 @few
 @given(indices, seeds)
-def test_a_hint_stands_beside_the_caption_and_questions_move_with_it(index, seed):
+def test_a_hint_is_added_and_questions_move_with_their_words(index, seed):
     scene, rng = compose(5, index), np.random.default_rng(seed)
-    text = said(scene)
+    text = text_of(scene)
     hinted, question = texts.hinted(text, rng)
     assert [hinted.words[q.place] for q in hinted.questions] == [text.words[q.place] for q in text.questions]
     if question is None:
         assert hinted == text
     else:
         assert question in hinted.questions
-        assert len(text.words) < len(hinted.words) < 25  # the tokens that the published model reads, with [CLS]
+        assert len(text.words) < len(hinted.words) < 25  # the limit of the published model, with [CLS]
         assert {*hinted.words} <= {*vocabulary()}
 
 
 @few
 @given(indices, seeds)
-def test_hidden_words_are_labelled_and_masked_and_nothing_else_is(index, seed):
+def test_only_chosen_words_are_masked_and_labelled(index, seed):
     scene, rng = compose(5, index), np.random.default_rng(seed)
-    text = said(scene)
+    text = text_of(scene)
     places = texts.hidden_places(text, rng)
     assert bool(places) == bool(text.questions)
     encoded = texts.encode([text, text], [places, ()], "cpu")
@@ -104,14 +104,14 @@ def test_hidden_words_are_labelled_and_masked_and_nothing_else_is(index, seed):
     assert (encoded.labels[1] == IGNORED).all()
 
 
-def test_a_shorter_caption_is_padded_and_its_padding_not_read():
+def test_a_shorter_caption_is_padded_and_its_padding_masked():
     short, long = Text(("a", "dog"), ()), Text(("a", "red", "ball"), ())
     encoded = texts.encode([short, long], [(), ()], "cpu")
     assert encoded.mask.tolist() == [[True, True, True, False], [True] * 4]
 
 
-def test_without_colors_asks_for_everything_else():
-    text = next(text for text in map(said, (compose(5, n) for n in range(50))) if text.without_colors() != text)
+def test_without_colors_keeps_all_other_questions():
+    text = next(text for text in map(text_of, (compose(5, n) for n in range(50))) if text.without_colors() != text)
     assert [q for q in text.questions if q.kind != "color"] == list(text.without_colors().questions)
 
 
@@ -119,6 +119,6 @@ def test_without_colors_asks_for_everything_else():
 def test_a_false_word_is_found_for_common_kinds(kind):
     rng, found = np.random.default_rng(0), 0
     for scene in (compose(5, n) for n in range(30)):
-        text = said(scene)
+        text = text_of(scene)
         found += sum(texts.false_word(scene, text, q, rng) is not None for q in text.questions if q.kind == kind)
     assert found >= 5

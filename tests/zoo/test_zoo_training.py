@@ -1,4 +1,4 @@
-"""Training: a killed run ends as one that was not, two processes learn what one learns, and what is written loads."""
+"""Training: interrupted runs and several processes give the same weights, and exported weights load."""
 
 from dataclasses import replace
 
@@ -29,7 +29,7 @@ def trained(tiny, tmp_path):
     return train(Job(tiny, seed=3, folder=tmp_path / "whole"))
 
 
-def test_a_run_killed_in_each_stage_ends_with_the_weights_of_one_that_was_not(tiny, tmp_path, trained):
+def test_a_run_interrupted_in_each_stage_ends_with_the_same_weights(tiny, tmp_path, trained):
     job = Job(tiny, seed=3, folder=tmp_path / "killed", resume=True)
     job.folder.mkdir()
     for stop_after in (1, 3, 5, 7):
@@ -37,7 +37,7 @@ def test_a_run_killed_in_each_stage_ends_with_the_weights_of_one_that_was_not(ti
         if job.checkpoint.exists():
             run.restore()
         run.finish()
-        run.save()  # a killed run stands at its last checkpoint, whenever that was
+        run.save()  # an interrupted run resumes from its last checkpoint
         assert run.progress.total == stop_after
     train(job)
     expected, got = weights(trained), weights(job.folder)
@@ -45,8 +45,8 @@ def test_a_run_killed_in_each_stage_ends_with_the_weights_of_one_that_was_not(ti
     assert all(torch.equal(expected[name], got[name]) for name in expected)
 
 
-def test_two_processes_learn_what_one_learns(tiny, tmp_path):
-    """Sums of gradients are rounded in another order, so equal up to that: the first step, before it can grow."""
+def test_two_processes_give_the_weights_of_one(tiny, tmp_path):
+    """Equal up to the rounding of gradient sums in another order, after one step, before it grows."""
     tiny = replace(tiny, stages=tuple(replace(stage, steps=1) for stage in tiny.stages[:1]))
     one = weights(train(Job(tiny, seed=3, folder=tmp_path / "one")))
     two = weights(train(Job(tiny, seed=3, folder=tmp_path / "two", processes=2)))
@@ -54,7 +54,7 @@ def test_two_processes_learn_what_one_learns(tiny, tmp_path):
         torch.testing.assert_close(two[name].float(), tensor.float(), atol=2e-3, rtol=0, msg=name)
 
 
-def test_what_training_writes_loads_as_every_checkpoint_does(trained):
+def test_exported_weights_load_by_the_public_function(trained):
     model = vlaudit.load("albef", checkpoint=trained / "model.safetensors", device="cpu")
     drawn = sample(0, 0)
     request = ForwardRequest(drawn.hiding(drawn.slots[0]), frozenset({Words(), Match()}))
@@ -65,15 +65,15 @@ def test_what_training_writes_loads_as_every_checkpoint_does(trained):
     }
 
 
-def test_another_seed_or_recipe_does_not_continue_a_run(tiny, trained):
+def test_a_run_does_not_resume_with_another_seed_or_recipe(tiny, trained):
     other = replace(tiny, stages=tiny.stages[1:])
     for job in (Job(tiny, seed=4, folder=trained, resume=True), Job(other, 3, trained, resume=True)):
-        with pytest.raises(UsageError, match="begun with seed 3"):
+        with pytest.raises(UsageError, match="seed 3; name another folder"):
             train(job)
 
 
-def test_a_begun_run_is_not_overwritten(tiny, trained):
-    with pytest.raises(UsageError, match="a run was begun here"):
+def test_an_existing_run_is_not_overwritten(tiny, trained):
+    with pytest.raises(UsageError, match="the folder contains a run"):
         train(Job(tiny, seed=3, folder=trained))
 
 
@@ -82,7 +82,7 @@ def test_processes_must_divide_the_shards(tiny, tmp_path):
         train(Job(tiny, seed=3, folder=tmp_path / "run", processes=3))
 
 
-def test_what_a_step_sees_depends_on_seed_stage_step_and_shard_alone(tiny):
+def test_the_scenes_of_a_step_depend_on_seed_stage_step_and_shard_only(tiny):
     stage = tiny.stages[1]
     first, again = shard_of(stage, 3, 7, 1), shard_of(stage, 3, 7, 1)
     assert first.scenes == again.scenes
@@ -93,7 +93,7 @@ def test_what_a_step_sees_depends_on_seed_stage_step_and_shard_alone(tiny):
 
 
 @pytest.mark.parametrize("number", range(4))
-def test_every_loss_of_a_stage_is_weighed_and_finite_and_moves_the_image_encoder_only_when_it_learns(tiny, number):
+def test_losses_are_weighted_and_finite_and_train_the_image_encoder_unless_it_is_frozen(tiny, number):
     stage = replace(tiny.stages[number], image_frozen=0.5, covered=0.3, blank=0.2, gray=0.3, hinted=0.5)
     model = Albef(tiny.network.config(300))
     initialise(model, seed=0)
@@ -118,8 +118,8 @@ def test_muon_trains_matrices_of_blocks_and_nothing_else(tiny):
     assert not any("patch_words" in name or "itm_head" in name or "predictions" in name for name in muon)
 
 
-def test_the_first_heads_look_at_a_neighbour(tiny):
-    """The score of a position's query is highest at the key beside it."""
+def test_the_first_heads_attend_to_a_neighbour(tiny):
+    """The score of a query is highest for the key of the neighbouring position."""
     network = replace(tiny.network, patch_size=8, vision_width=128, vision_heads=4)
     model = Albef(network.config(300))
     initialise(model, seed=0)
@@ -130,13 +130,13 @@ def test_the_first_heads_look_at_a_neighbour(tiny):
     assert (best[inner] == inner - 12).all()
 
 
-def test_the_contrast_is_lowest_where_pairs_fit_and_log_n_where_nothing_tells_them_apart():
+def test_the_contrastive_loss_is_zero_for_matched_pairs_and_log_n_for_equal_similarities():
     rows = torch.arange(4)
     assert losses.contrastive_loss(torch.zeros(4, 4), rows) == pytest.approx(np.log(4))
     assert losses.contrastive_loss(50 * torch.eye(4), rows) < 1e-6
 
 
-def test_words_that_are_not_asked_for_do_not_count():
+def test_words_that_are_not_asked_are_ignored():
     logits, present = torch.tensor([[[3.0, -50.0]]]), torch.tensor([[[True, True]]])
     asked = torch.tensor([[True, False]])
     alone = losses.word_presence_loss(logits[..., :1], present[..., :1], asked[:, :1])

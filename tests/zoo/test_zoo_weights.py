@@ -1,4 +1,4 @@
-"""The weights that ship are what the card says they are: they load as any checkpoint, and they look at the image."""
+"""The bundled ALBEF weights load, use the image, and have the figures of their card."""
 
 import json
 
@@ -29,7 +29,7 @@ def samples():
 
 
 def named(model, questions):
-    """Return the share of hidden words that are the likeliest of their kind."""
+    """Return the share of masked words that are the most probable of their kind."""
     requests = [ForwardRequest(sample, frozenset({Words(candidates(slot.kind))})) for sample, slot in questions]
     right = []
     for (sample, slot), trace in zip(questions, model.forward(requests), strict=True):
@@ -38,14 +38,14 @@ def named(model, questions):
     return np.mean(right)
 
 
-def test_the_bundled_model_names_what_it_sees_and_guesses_when_blind(albef, samples):
+def test_the_model_names_visible_words_and_guesses_on_blank_images(albef, samples):
     seen = [(sample.hiding(slot), slot) for sample in samples for slot in sample.slots]
     blind = [(apply((Blank(),), sample, 0), slot) for sample, slot in seen]
     assert named(albef, seen) > 0.9
     assert named(albef, blind) < 0.4
 
 
-def test_the_bundled_model_matches_its_caption_rather_than_one_with_sides_swapped(albef, samples):
+def test_the_model_prefers_the_true_caption_to_one_with_sides_swapped(albef, samples):
     sided = [sample for sample in samples if any(slot.kind.endswith("side") for slot in sample.slots)]
     requests = [ForwardRequest(sample, frozenset({Match()})) for sample in sided]
     foils = [ForwardRequest(apply((SwapSides(),), sample, 0), frozenset({Match()})) for sample in sided]
@@ -53,14 +53,14 @@ def test_the_bundled_model_matches_its_caption_rather_than_one_with_sides_swappe
     assert np.mean([float(a[Match()]) > float(b[Match()]) for a, b in zip(own, other, strict=True)]) > 0.9
 
 
-def test_both_seeds_ship_with_what_they_need_in_less_than_ten_megabytes():
+def test_both_seeds_ship_complete_in_less_than_ten_megabytes():
     assert len(bundled("albef")) == 2
     assert sum(path.stat().st_size for path in FOLDER.rglob("*") if path.is_file()) < 10e6
     for path in bundled("albef"):
         assert {"config.json", "vocab.txt", "training.json"} <= {each.name for each in path.parent.iterdir()}
 
 
-def test_the_card_is_what_the_measured_figures_make_it():
+def test_the_card_states_the_measured_figures():
     text = (FOLDER / "card.md").read_text(encoding="utf-8")
     measured = read(FOLDER / "card.json")
     assert [each.training["seed"] for each in measured] == [0, 1]
@@ -68,4 +68,4 @@ def test_the_card_is_what_the_measured_figures_make_it():
         assert tables(each) in text
         assert each.training == json.loads((path.parent / "training.json").read_text(encoding="utf-8"))
         for asked in requirements(each):
-            assert asked.held or asked.text in text.split("## What was not reached")[1]
+            assert asked.held or asked.text in text.split("## Bounds that were missed")[1]

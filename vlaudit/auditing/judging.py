@@ -42,16 +42,20 @@ def judge(run: Run, family: str, case: AuditCase) -> Decided | NotDemanded:
         return criterion
     reason = case.unsupported(run.models[family].capabilities)
     verdict = not_applicable(criterion, reason) if reason else _judged(run, family, case, criterion)
-    known = run.thresholds.known_failure(
-        case.id, family, run.models[family].fingerprint, run.options.limit, run.options.seed
-    )
-    return Decided(family, case, verdict, known)
+    return Decided(family, case, verdict, run.known_failure(family, case.id))
 
 
 def _criterion(run: Run, family: str, case: AuditCase) -> Criterion | NotDemanded:
     """Return what is demanded; a source may report nothing, the desirable property needs a bound in any case."""
     try:
-        return run.thresholds.criterion(family, run.data_name, case.finding.id, case.name, run.options.expect)
+        return run.thresholds.criterion(
+            family,
+            run.data_name,
+            case.finding.id,
+            case.name,
+            run.options.expect,
+            architecture=run.models.architecture(family),
+        )
     except UsageError:
         if run.options.expect != "published":
             raise
@@ -103,7 +107,8 @@ def _without_rows(statistic: Statistic, table: Table) -> str | None:
 
 
 def _incompetent(run: Run, family: str, case: AuditCase, competence: Statistic, table: Table) -> str | None:
-    needed = run.thresholds.competence(family, run.data_name, case.finding.id)
+    architecture = run.models.architecture(family)
+    needed = run.thresholds.competence(family, run.data_name, case.finding.id, architecture=architecture)
     found = competence(table, alpha=run.thresholds.alpha, seed=run.options.seed)
     if isinstance(found, NoEstimate):
         return f"competence on these stimuli cannot be estimated: {found.reason}"

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from vlaudit.auditing.options import Asked
 from vlaudit.errors import CheckpointError, RefusedSample, UsageError
-from vlaudit.models.base import ForwardRequest, ModelAdapter
+from vlaudit.known_failures import KnownFailure, known_failures_of
+from vlaudit.models.base import Architecture, ForwardRequest, ModelAdapter
 from vlaudit.models.loading import load
 from vlaudit.models.registry import find_family
 from vlaudit.reporting.document import Subject
@@ -28,6 +29,8 @@ class Models:
         self._keep = len(asked) == 1 if keep is None else keep
         self._loaded: dict[str, ModelAdapter] = {}
         self._subjects: dict[str, Subject] = {}
+        self._architectures: dict[str, Architecture] = {}
+        self._known_failures: dict[str, tuple[KnownFailure, ...]] = {}
 
     def check(self, samples: Sequence[Sample], data: str) -> None:
         """Load every model once; a `VlauditError` says what is wrong with one, or that it can read none of the samples.
@@ -59,10 +62,23 @@ class Models:
 
     def subject(self, family: str) -> Subject:
         """Return what was loaded, as the report names it."""
+        self._load_once(family)
+        return self._subjects[family]
+
+    def architecture(self, family: str) -> Architecture:
+        """Return the architecture of a model, which need not be in memory."""
+        self._load_once(family)
+        return self._architectures[family]
+
+    def known_failures(self, family: str) -> tuple[KnownFailure, ...]:
+        """Return the known failures that are listed next to the checkpoint of a model."""
+        self._load_once(family)
+        return self._known_failures[family]
+
+    def _load_once(self, family: str) -> None:
         if family not in self._subjects:
             _ = self[family]
             self.release(family)
-        return self._subjects[family]
 
     def _load(self, asked: Asked) -> ModelAdapter:
         model = load(
@@ -74,6 +90,9 @@ class Models:
             download=asked.download,
         )
         subject = _subject(model, asked)
+        if asked.family not in self._subjects:
+            self._architectures[asked.family] = model.capabilities.architecture
+            self._known_failures[asked.family] = _known_failures(model, asked)
         known = self._subjects.setdefault(asked.family, subject)
         if subject.fingerprint != known.fingerprint:
             raise CheckpointError(
@@ -107,6 +126,12 @@ def _unreadable(model: ModelAdapter, sample: Sample) -> str | None:
     except RefusedSample as refusal:
         return refusal.reason
     return None
+
+
+def _known_failures(model: ModelAdapter, asked: Asked) -> tuple[KnownFailure, ...]:
+    provenance = getattr(model, "provenance", None)
+    path = provenance.path if provenance else asked.checkpoint
+    return () if path is None else known_failures_of(path, model.fingerprint)
 
 
 def _subject(model: ModelAdapter, asked: Asked) -> Subject:

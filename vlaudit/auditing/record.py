@@ -99,9 +99,15 @@ class Ledger:
             expect=options.expect,
             gate=options.gate,
             alpha=run.thresholds.alpha,
-            m=max((run.thresholds.count(family, run.data_name, options.expect) for family in families), default=0),
+            m=max((self._count(family) for family in families), default=0),
             findings=findings,
         )
+
+    def _count(self, family: str) -> int:
+        """Return how many criteria share the error of a model."""
+        run = self.run
+        architecture = run.models.architecture(family)
+        return run.thresholds.count(family, run.data_name, run.options.expect, architecture=architecture)
 
     def _data(self, findings: tuple[FindingRecord, ...]) -> DataRecord:
         refused: dict[str, int] = defaultdict(int)

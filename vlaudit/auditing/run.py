@@ -18,6 +18,7 @@ from vlaudit.execution.plan import UnitRequests, plan, unit_requests
 from vlaudit.execution.progress import Progress, Stream
 from vlaudit.execution.run import Measured, run
 from vlaudit.findings import AuditCase, Design, Finding
+from vlaudit.known_failures import find_known_failure
 from vlaudit.measures.base import Unit
 from vlaudit.samples import Sample
 from vlaudit.tables import Table
@@ -49,9 +50,9 @@ class Run:
 
         `elsewhere` says that other processes run the audits, `checked` that another process checked the models.
         """
-        thresholds = read_thresholds(options.thresholds)
         data = _open(options)
         models = Models(options.models, keep=False if elsewhere else None)
+        thresholds = read_thresholds(options.thresholds, known_models=list(models), known_data=[data.name])
         run = cls(options, models, data, thresholds)
         samples = run.samples(0)  # data without a usable sample are a mistake that must show now
         if not checked:
@@ -142,6 +143,12 @@ class Run:
     def units(self, family: str, design: Design) -> dict[str, Unit]:
         """Return the units of a design by `unit_id`, over all looks so far."""
         return {k: v for done in self._looks[family, design.id] for k, v in done.units[design.id].items()}
+
+    def known_failure(self, family: str, criterion: str) -> str | None:
+        """Return why a criterion is known to fail, by the thresholds file or by the file next to the checkpoint."""
+        entries = (*self.thresholds.known_failures, *self.models.known_failures(family))
+        fingerprint, options = self.models[family].fingerprint, self.options
+        return find_known_failure(entries, criterion, family, fingerprint, limit=options.limit, seed=options.seed)
 
     def measured_findings(self) -> list[tuple[str, str]]:
         """Return (family, finding id) of everything that was measured here, in the order of the tests."""
