@@ -7,6 +7,7 @@ VlauditError
 ├── DataError           a data set that cannot be opened at all (a bad record is a refusal, counted, not an error)
 ├── RefusedSample       a sample that cannot be read, or on which a perturbation has no meaning; counted, never fatal
 ├── RequestError        a forward request that this model cannot answer (ask `refusal` first)
+├── AnswerError         NaN or infinity in the answer of a model
 └── AdapterError        a model adapter that does not keep what it declares (raised by `check_adapter`)
 """
 
@@ -48,6 +49,10 @@ class RefusedSample(VlauditError):  # noqa: N818 - it is an outcome that is coun
 
 class RequestError(VlauditError, ValueError):
     """A forward request cannot be answered by this model."""
+
+
+class AnswerError(VlauditError, ArithmeticError):
+    """A model answered with NaN or infinity."""
 
 
 class AdapterError(VlauditError, AssertionError):

@@ -11,6 +11,7 @@ import torch
 
 from vlaudit.errors import RefusedSample
 from vlaudit.execution.batches import BatchSize, run_batches
+from vlaudit.execution.numbers import check_numbers
 from vlaudit.execution.plan import Consumer, Plan, PlannedPass
 from vlaudit.execution.progress import Progress
 from vlaudit.findings import Design
@@ -68,7 +69,8 @@ class _Collector:
         self._lost: set[tuple[str, str]] = set()
 
     def take(self, batch: Sequence[PlannedPass], traces: Sequence[Trace]) -> None:
-        """Reduce the traces of one batch, design by design."""
+        """Check and reduce the traces of one batch, design by design; `AnswerError` for NaN or infinity."""
+        check_numbers(batch, traces)
         by_design: dict[str, list[tuple[Consumer, Trace]]] = defaultdict(list)
         for planned, trace in zip(batch, traces, strict=True):
             for consumer in planned.consumers:
