@@ -218,6 +218,13 @@ def test_a_misspelt_finding_or_criterion_is_an_error_with_the_nearest_name(tmp_p
         thresholds.check_names(NAMES)
 
 
+def test_a_finding_that_resembles_no_known_one_is_warned_about(tmp_path):
+    """Its audit may be in a file that is not part of this run."""
+    thresholds = read(tmp_path, f"[desirable.any.any]\nwalks.long = {{ at_least = 0.9, {WHY} }}\n")
+    with pytest.warns(UserWarning, match=r"line 2: no audit declares a finding 'walks'.*no effect"):
+        thresholds.check_names(NAMES)
+
+
 def test_a_shipped_parametrization_is_checked_where_its_cases_were_collected(tmp_path):
     entry = f'coref_heads."links_above_random[peple]" = {{ at_least = 0.9, {WHY} }}'
     thresholds = read(tmp_path, f"[desirable.any.any]\n{entry}\n")

@@ -13,10 +13,11 @@ same name. Criteria that the shipped file lacks share an error budget of their o
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Collection, Iterable, Iterator, Mapping
+import warnings
+from collections.abc import Collection, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache
 from importlib import resources
 from importlib.util import find_spec
@@ -38,6 +39,8 @@ ANY = "any"
 COMPETENCE = "competence"
 OWN_ALPHA = 0.05
 """Error budget of a user's own criteria if their file does not set `alpha`."""
+SIMILAR = 0.8
+"""Similarity, 0 to 1, from which an unknown finding counts as a misspelt one."""
 Expect = Literal["desirable", "published"]
 
 
@@ -161,10 +164,11 @@ class Thresholds:
         return tuple(entry for source in self._sources() for entry in source.file.known_failures)
 
     def check_names(self, known: Mapping[str, AbstractSet[str]]) -> None:
-        """Raise `UsageError`, with line and nearest name, for a user's entry that misspells a finding or a criterion.
+        """Raise `UsageError`, with line and nearest name, for a user's entry of a misspelt finding or criterion.
 
-        `known` maps the findings of the collected audits to their criteria, parametrizations included. Names of shipped
-        findings must match. An entry that resembles no known name may belong to an audit that was not collected.
+        `known` maps the findings of the collected audits to all their criteria, parametrizations included; those of the
+        shipped file are always known. A finding that resembles no known one is only warned about, because its audit may
+        be in a module that is not collected.
         """
         if self._own is None:
             return
@@ -172,17 +176,20 @@ class Thresholds:
         for key, _ in self._own.file.entries():
             *_, finding, criterion = key
             if finding not in criteria:
-                if _close(finding, criteria):
-                    hint = nearest(finding, sorted(criteria))
-                    raise self._own.error(key[:-1], f"no audit declares a finding {finding!r}{hint}")
-                continue
-            names = criteria[finding] | {COMPETENCE}
-            if not _matches(criterion, names) and (self._ships(finding) or _close(criterion, names)):
-                hint = nearest(criterion, sorted(names))
+                self._report_unknown(key, criteria)
+            elif not _matches(criterion, criteria[finding] | {COMPETENCE}):
+                hint = nearest(criterion, sorted(criteria[finding]))
                 raise self._own.error(key, f"finding {finding} has no criterion {criterion!r}{hint}")
 
-    def _ships(self, finding: str) -> bool:
-        return self._shipped is not None and any(key[-2] == finding for key, _ in self._shipped.file.entries())
+    def _report_unknown(self, key: Key, criteria: Collection[str]) -> None:
+        assert self._own is not None  # noqa: S101 - the caller checked it
+        finding = key[-2]
+        error = self._own.error(
+            key[:-1], f"no audit declares a finding {finding!r}{nearest(finding, sorted(criteria))}"
+        )
+        if get_close_matches(finding, criteria, cutoff=SIMILAR):
+            raise error
+        warnings.warn(f"{error}; its entries have no effect here", stacklevel=3)
 
     def _sources(self) -> list[_Source]:
         return [source for source in (self._own, self._shipped) if source is not None]
@@ -194,11 +201,6 @@ class Thresholds:
             for source in (self._shipped, self._own)
         )
         return shipped, own
-
-
-def _close(name: str, known: Iterable[str]) -> bool:
-    """Return whether a name is probably a misspelling of a known one."""
-    return bool(difflib.get_close_matches(name, list(known), n=1))
 
 
 def read_thresholds(
