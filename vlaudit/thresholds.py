@@ -37,8 +37,6 @@ from vlaudit.toml_files import line_of, parse, read_text
 
 ANY = "any"
 COMPETENCE = "competence"
-OWN_ALPHA = 0.05
-"""Error budget of a user's own criteria if their file does not set `alpha`."""
 SIMILAR = 0.8
 """Similarity, 0 to 1, from which an unknown finding counts as a misspelt one."""
 Expect = Literal["desirable", "published"]
@@ -69,8 +67,8 @@ class _File(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     extends: Literal["default", "none"] = "default"
-    alpha: float | None = Field(default=None, gt=0, lt=1)
-    refused_at_most: float | None = Field(default=None, gt=0, le=1)
+    alpha: float = Field(default=0.05, gt=0, lt=1)
+    refused_at_most: float = Field(default=0.5, gt=0, le=1)
     desirable: Tables = {}
     published: Tables = {}
     known_failures: list[KnownFailure] = []
@@ -103,7 +101,6 @@ class _Source:
     name: str
     text: str
     file: _File
-    alpha: float
 
     def error(self, key: tuple[str, ...], message: str) -> UsageError:
         return UsageError(f"--thresholds {self.name}, line {line_of(self.text, key)}: {message}")
@@ -142,7 +139,7 @@ class Thresholds:
             )
         if exact in shipped or all_cases in shipped:
             return entry.criterion(full_name, share(self.alpha, _cases(shipped)))
-        alpha = self._own.alpha if self._own else self.alpha
+        alpha = self._own.file.alpha if self._own else self.alpha
         return entry.criterion(full_name, share(alpha, _cases(_without(own, shipped))))
 
     def competence(
@@ -157,6 +154,14 @@ class Thresholds:
         """Return m, the number of criteria that share `alpha`; every case of a parametrized test counts."""
         shipped, own = self._select(family, architecture, data, expect)
         return _cases(shipped if self._shipped else own)
+
+    def replaces(self, family: str, data: str, finding: str, criterion: str, expect: str, *, architecture: str) -> bool:
+        """Return whether the user's file replaces the bound of a shipped criterion."""
+        if self._own is None:
+            return False
+        names = {(finding, criterion), (finding, criterion.partition("[")[0])}
+        selected = (file.select(family, architecture, data, expect) for file in (self._own.file, _shipped().file))
+        return all(names & entries.keys() for entries in selected)
 
     @property
     def known_failures(self) -> tuple[KnownFailure, ...]:
@@ -210,17 +215,17 @@ def read_thresholds(
 
     `known_models` and `known_data` are names that keys may use in addition to the registered families and data sets,
     as those of a user's own classes. Raises `UsageError` with file and line: an unreadable file, invalid TOML, an
-    unknown key, model or data set, a wrong type, not exactly one bound, no `alpha` without `extends = "default"`.
+    unknown key, model or data set, a wrong type, not exactly one bound.
     """
     shipped = _shipped()
     if path is None:
-        return Thresholds(shipped.name, shipped.alpha, _refused(shipped), shipped, None)
+        return Thresholds(shipped.name, shipped.file.alpha, shipped.file.refused_at_most, shipped, None)
     own = _read(str(path), read_text(path, f"--thresholds {path}"))
     models = {ANY, *known_families(), *get_args(Architecture), *known_models}
     _check_keys(own, models, {ANY, *datasets.names(), *known_data})
     if own.file.extends == "none":
-        return Thresholds(own.name, own.alpha, _refused(own), None, own)
-    return Thresholds(own.name, shipped.alpha, own.file.refused_at_most or _refused(shipped), shipped, own)
+        return Thresholds(own.name, own.file.alpha, own.file.refused_at_most, None, own)
+    return Thresholds(own.name, shipped.file.alpha, own.file.refused_at_most, shipped, own)
 
 
 def shipped_text() -> str:
@@ -234,27 +239,13 @@ def _shipped() -> _Source:
 
 
 def _read(name: str, text: str) -> _Source:
-    file = parse(text, _File, f"--thresholds {name}")
-    source = _Source(name, text, file, file.alpha or OWN_ALPHA)
-    for required in ("alpha", "refused_at_most"):
-        if file.extends == "none" and getattr(file, required) is None:
-            raise source.error(("extends",), f'a file with extends = "none" must set {required}')
-    _check_bounds(source)
-    return source
-
-
-def _refused(source: _Source) -> float:
-    assert source.file.refused_at_most is not None  # noqa: S101 - `_read` checked it
-    return source.file.refused_at_most
-
-
-def _check_bounds(source: _Source) -> None:
-    """Build every criterion once, so that an entry with no bound or two is found before anything runs."""
+    source = _Source(name, text, parse(text, _File, f"--thresholds {name}"))
     for key, entry in source.file.entries():
         try:
-            entry.criterion(key[-1], alpha=0.5)
+            entry.criterion(key[-1], alpha=0.5)  # an entry with no bound or two is found before anything runs
         except UsageError as error:
             raise source.error(key, str(error)) from None
+    return source
 
 
 def _check_keys(source: _Source, models: AbstractSet[str], data: AbstractSet[str]) -> None:
