@@ -38,7 +38,7 @@ from vlaudit.toml_files import line_of, parse, read_text
 ANY = "any"
 COMPETENCE = "competence"
 SIMILAR = 0.8
-"""Similarity, 0 to 1, from which an unknown finding counts as a misspelt one."""
+"""Similarity, 0 to 1, from which an unknown name counts as a misspelt one."""
 Expect = Literal["desirable", "published"]
 
 
@@ -104,6 +104,15 @@ class _Source:
 
     def error(self, key: tuple[str, ...], message: str) -> UsageError:
         return UsageError(f"--thresholds {self.name}, line {line_of(self.text, key)}: {message}")
+
+    def report_unknown(
+        self, key: tuple[str, ...], message: str, known: Collection[str], *, complete: bool = False
+    ) -> None:
+        """Raise an error for the last part of a key if `known` is complete or has a similar name, else warn."""
+        error = self.error(key, message + nearest(key[-1], sorted(known)))
+        if complete or get_close_matches(key[-1], known, cutoff=SIMILAR):
+            raise error
+        warnings.warn(f"{error}; the entry has no effect here", stacklevel=4)
 
 
 @dataclass(frozen=True)
@@ -171,9 +180,9 @@ class Thresholds:
     def check_names(self, known: Mapping[str, AbstractSet[str]]) -> None:
         """Raise `UsageError`, with line and nearest name, for a user's entry of a misspelt finding or criterion.
 
-        `known` maps the findings of the collected audits to all their criteria, parametrizations included; those of the
-        shipped file are always known. A finding that resembles no known one is only warned about, because its audit may
-        be in a module that is not collected.
+        `known` maps the findings of the collected audits to their criteria, parametrizations included; those of the
+        shipped file are always known. A name that resembles no known one only causes a warning, because its audit may
+        not be collected; a shipped finding has all its criteria, so there it is an error.
         """
         if self._own is None:
             return
@@ -181,20 +190,10 @@ class Thresholds:
         for key, _ in self._own.file.entries():
             *_, finding, criterion = key
             if finding not in criteria:
-                self._report_unknown(key, criteria)
-            elif not _matches(criterion, criteria[finding] | {COMPETENCE}):
-                hint = nearest(criterion, sorted(criteria[finding]))
-                raise self._own.error(key, f"finding {finding} has no criterion {criterion!r}{hint}")
-
-    def _report_unknown(self, key: Key, criteria: Collection[str]) -> None:
-        assert self._own is not None  # noqa: S101 - the caller checked it
-        finding = key[-2]
-        error = self._own.error(
-            key[:-1], f"no audit declares a finding {finding!r}{nearest(finding, sorted(criteria))}"
-        )
-        if get_close_matches(finding, criteria, cutoff=SIMILAR):
-            raise error
-        warnings.warn(f"{error}; its entries have no effect here", stacklevel=3)
+                self._own.report_unknown(key[:-1], f"no audit declares a finding {finding!r}", criteria)
+            elif not _matches(criterion, names := criteria[finding] | {COMPETENCE}):
+                message = f"finding {finding} has no criterion {criterion!r}"
+                self._own.report_unknown(key, message, names, complete=finding in _all_criteria(self._shipped, {}))
 
     def _sources(self) -> list[_Source]:
         return [source for source in (self._own, self._shipped) if source is not None]
