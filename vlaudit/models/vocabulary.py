@@ -75,19 +75,21 @@ class Vocabulary:
 
 
 def find_vocabulary(
-    checkpoint: Path | None, *, tokenizer: str | None, published: str, rows: int, download: bool = False
+    checkpoint: Path | None, *, tokenizer: Any, published: str, rows: int, download: bool = False
 ) -> Vocabulary:
     """Return the vocabulary of a checkpoint whose word table has `rows` rows.
 
-    `published` is the name of the one that the family was published with, for the cache and for the message.
+    `tokenizer` is a folder, a name in the local Hugging Face cache, or a tokenizer object of `transformers` or
+    `tokenizers`. `published` is the name of the vocabulary that the family was published with.
     Raises `VocabularyError`: none found (where it was looked for, where to get it), unreadable, of another size, or
     one beside the checkpoint that differs from the one asked for.
     """
     beside = _in_folder(checkpoint.parent) if checkpoint is not None else None
-    asked = _asked(tokenizer, download=download) if tokenizer else None
+    asked = _asked(tokenizer, download=download) if tokenizer is not None else None
     if beside and asked and dict(beside.ids) != dict(asked.ids):
+        given = f"--tokenizer {tokenizer}" if isinstance(tokenizer, str | Path) else asked.source
         raise VocabularyError(
-            f"--tokenizer {tokenizer}: a different vocabulary lies beside the checkpoint ({beside.source}), and that "
+            f"{given}: a different vocabulary lies beside the checkpoint ({beside.source}), and that "
             "one is used where it exists; drop the option or move the file away"
         )
     found = beside or asked or _named(published, download=download)
@@ -110,7 +112,9 @@ def _missing_message(checkpoint: Path | None, published: str) -> str:
     )
 
 
-def _asked(tokenizer: str, *, download: bool) -> Vocabulary:
+def _asked(tokenizer: Any, *, download: bool) -> Vocabulary:
+    if not isinstance(tokenizer, str | Path):
+        return _from_object(tokenizer)
     folder = Path(tokenizer).expanduser()
     if folder.is_file():
         return _read(folder)
@@ -119,7 +123,7 @@ def _asked(tokenizer: str, *, download: bool) -> Vocabulary:
         if found is None:
             raise VocabularyError(f"--tokenizer {tokenizer}: the folder holds neither {' nor '.join(_FILES)}")
         return found
-    named = _named(tokenizer, download=download)
+    named = _named(str(tokenizer), download=download)
     if named is None:
         raise VocabularyError(
             f"--tokenizer {tokenizer}: there is no such folder, and no tokenizer of that name in the local Hugging "
@@ -198,7 +202,36 @@ def _from_json(path: Path) -> Vocabulary:
         tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:  # noqa: BLE001 (the library raises bare Exception)
         raise VocabularyError(f"vocabulary {path}: not a tokenizer file: {error}") from None
+    return _from_tokenizer(str(path), tokenizer)
+
+
+def _from_object(given: Any) -> Vocabulary:
+    """Read a copy of a `tokenizers.Tokenizer`, or of what a tokenizer of transformers holds or converts to."""
+    from tokenizers import Tokenizer  # noqa: PLC0415 (slow import)
+
+    source = f"tokenizer object {type(given).__name__}"
+    inner = getattr(given, "backend_tokenizer", given)
+    inner = inner if isinstance(inner, Tokenizer) else _converted(given)
+    if inner is None:
+        raise VocabularyError(
+            f"{source}: it must be a tokenizer of tokenizers or transformers that can be saved as tokenizer.json; "
+            "give its fast version, or a folder with its vocab.txt"
+        )
+    return _from_tokenizer(source, Tokenizer.from_str(inner.to_str()))
+
+
+def _converted(slow: Any) -> Any:
+    """Return the `tokenizers.Tokenizer` of a tokenizer in plain Python; None where transformers cannot convert it."""
+    from transformers.convert_slow_tokenizer import convert_slow_tokenizer  # noqa: PLC0415 (slow import)
+
+    try:
+        return convert_slow_tokenizer(slow)
+    except Exception:  # noqa: BLE001 (anything may have been given)
+        return None
+
+
+def _from_tokenizer(source: str, tokenizer: Any) -> Vocabulary:
     tokenizer.no_truncation()
     tokenizer.no_padding()
     ids = tokenizer.get_vocab(with_added_tokens=True)
-    return Vocabulary(str(path), max(ids.values(), default=-1) + 1, ids, tokenizer)
+    return Vocabulary(source, max(ids.values(), default=-1) + 1, ids, tokenizer)
