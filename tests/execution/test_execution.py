@@ -17,7 +17,7 @@ from vlaudit.execution.run import run
 from vlaudit.findings import Ask, Design
 from vlaudit.measures.base import Unit, flat
 from vlaudit.models.base import ForwardRequest
-from vlaudit.models.specimens import specimens
+from vlaudit.models.probe_samples import probe_samples
 from vlaudit.models.toy import GroundedToy
 from vlaudit.perturbations import Blank, Mirror
 from vlaudit.samples import Image
@@ -80,7 +80,7 @@ class Counting(GroundedToy):
 
 
 def samples(count=4):
-    found = specimens(GroundedToy())
+    found = probe_samples(GroundedToy())
     return [replace(found[i % 4], id=f"s{i}", image_id=f"i{i}", caption=found[i % 4].caption) for i in range(count)]
 
 

@@ -83,9 +83,9 @@ def test_answering_what_is_not_declared_is_named():
 def test_a_refused_plain_sample_is_named():
     class Shy(GroundedToy):
         def refusal(self, request):
-            return "no thanks" if request.sample.id == "specimen-2" else super().refusal(request)
+            return "no thanks" if request.sample.id == "probe-2" else super().refusal(request)
 
-    with pytest.raises(AdapterError, match="specimen-2 is refused, no thanks"):
+    with pytest.raises(AdapterError, match="probe-2 is refused, no thanks"):
         check_adapter(Shy())
 
 
@@ -105,10 +105,10 @@ def test_capabilities_say_why_a_reading_is_lacking():
 
 
 def test_equal_inputs_have_equal_keys_whatever_is_read():
-    from vlaudit.models.specimens import specimens
+    from vlaudit.models.probe_samples import probe_samples
 
     toy = GroundedToy()
-    one, other = specimens(toy)[:2]
+    one, other = probe_samples(toy)[:2]
     assert ForwardRequest(one, frozenset({Match()})).key == ForwardRequest(replace(one, id="x"), frozenset()).key
     assert ForwardRequest(one, frozenset()).key != ForwardRequest(other, frozenset()).key
     assert ForwardRequest(one, frozenset()).key != ForwardRequest(one.hiding(one.slots[0]), frozenset()).key
@@ -116,8 +116,8 @@ def test_equal_inputs_have_equal_keys_whatever_is_read():
 
 def test_answers_carry_no_gradient():
     toy = GroundedToy()
-    from vlaudit.models.specimens import specimens
+    from vlaudit.models.probe_samples import probe_samples
 
-    trace = toy.forward([ForwardRequest(specimens(toy)[0], frozenset({Match()}))])[0]
+    trace = toy.forward([ForwardRequest(probe_samples(toy)[0], frozenset({Match()}))])[0]
     assert isinstance(trace[Match()], torch.Tensor)
     assert not trace[Match()].requires_grad

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from vlaudit.errors import AdapterError
 from vlaudit.models.base import ForwardRequest, ModelAdapter
-from vlaudit.models.specimens import answerable, plain_words, specimens
+from vlaudit.models.probe_samples import answerable, plain_words, probe_samples
 from vlaudit.samples import Box, Sample
 from vlaudit.traces import (
     Attention,
@@ -65,7 +65,7 @@ def check_adapter(adapter: object, *, tolerance: float = 1e-4) -> None:
     """
     if not isinstance(adapter, ModelAdapter):
         raise AdapterError(f"{type(adapter).__name__} is no model adapter: see vlaudit.models.base.ModelAdapter")
-    samples = [sample.hiding(sample.slots[0]) for sample in specimens(adapter)]
+    samples = [sample.hiding(sample.slots[0]) for sample in probe_samples(adapter)]
     readings = answerable(adapter)
     broken = list(_undeclared(adapter, readings))
     refused = [(s, adapter.refusal(ForwardRequest(s, frozenset(readings)))) for s in samples]
@@ -82,7 +82,7 @@ def _undeclared(adapter: ModelAdapter, readings: Sequence[Reading]) -> Iterator[
     declared = {type(reading) for reading in readings}
     for kind in sorted(adapter.capabilities.readings - declared, key=str):
         yield f"what is declared can be asked for: {kind.__name__} is declared, but not for any modality or layer"
-    sample = specimens(adapter)[0]
+    sample = probe_samples(adapter)[0]
     for reading in (
         Match(),
         Words(("red",)),

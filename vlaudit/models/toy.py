@@ -15,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from vlaudit.errors import RequestError
-from vlaudit.models.base import AttentionShape, Capabilities, ForwardRequest, LoadOptions
+from vlaudit.models.base import AttentionShape, Capabilities, ForwardRequest
 from vlaudit.samples import Box, Region, Sample, Span, words_of
 from vlaudit.seeds import generator
 from vlaudit.traces import (
@@ -287,13 +287,3 @@ def _blend(rows: Tensor, links: Tensor, first_key: int) -> Tensor:
     linked[:, first_key : first_key + links.shape[1]] = links / links.sum(-1, keepdim=True).clamp(min=1)
     has = links.any(-1, keepdim=True)
     return torch.where(has, _SURE * linked + (1 - _SURE) * rows, rows)
-
-
-def load_grounded(_options: LoadOptions) -> GroundedToy:
-    """Return the toy that answers from the truth; there is nothing to load."""
-    return GroundedToy()
-
-
-def load_blind(_options: LoadOptions) -> BlindToy:
-    """Return the toy that never looks; there is nothing to load."""
-    return BlindToy()

@@ -28,7 +28,7 @@ PUBLISHED_VOCABULARY = "bert-base-uncased"
 
 def load(options: LoadOptions) -> AlbefAdapter:
     """Load ALBEF; `CheckpointError` or `VocabularyError` before anything is computed where the files are not right."""
-    file = open_weights(options.checkpoint)
+    file = open_weights(options.weights)
     config = _config(file)
     file, config = _at_resolution(file, config, options.image_size)
     vocabulary = find_vocabulary(

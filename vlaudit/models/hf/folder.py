@@ -77,7 +77,7 @@ def load_class(kind: Kind, options: LoadOptions) -> tuple[Any, WeightsFile, KeyR
     Raises `CheckpointError`, one message: no config.json, another model_type, a setting that is not supported, sharded
     weights, tensors that are missing, unexpected, wrongly shaped or not finite.
     """
-    weights = _weights(options.checkpoint)
+    weights = _weights(options.weights)
     config = _config(weights.parent)
     _check(kind, weights.parent / "config.json", config)
     file = _renamed(open_weights(weights))

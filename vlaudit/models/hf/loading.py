@@ -35,12 +35,12 @@ def load_lxmert_folder(options: LoadOptions) -> RegionAdapter:
 
 def is_visualbert_folder(options: LoadOptions) -> bool:
     """Say whether the checkpoint is transformers' VisualBERT, by its config.json, and not the controlled model."""
-    return model_type(options.checkpoint) == VISUAL_BERT.model_type
+    return model_type(options.weights) == VISUAL_BERT.model_type
 
 
 def is_lxmert_folder(options: LoadOptions) -> bool:
     """Say whether the checkpoint is transformers' LXMERT, by its config.json, and not in the original layout."""
-    return model_type(options.checkpoint) == LXMERT.model_type
+    return model_type(options.weights) == LXMERT.model_type
 
 
 def _adapted(

@@ -26,7 +26,7 @@ def load(options: LoadOptions) -> RegionAdapter:
 
 
 def _load_published(options: LoadOptions) -> RegionAdapter:
-    file = without_prefix(open_weights(options.checkpoint), PREFIX)
+    file = without_prefix(open_weights(options.weights), PREFIX)
     config = sizes_of(file, LxmertConfig.from_tensors, family=FAMILY)
     network, keys = filled(partial(Lxmert, config), file, KeyRules(aliases=ALIASES), options, family=FAMILY)
     network.tie()

@@ -41,7 +41,7 @@ def load(options: LoadOptions, *, family: str) -> RegionAdapter:
 
     Without a config.json the file is taken for a published one, of the published sizes.
     """
-    file = without_prefix(open_weights(options.checkpoint), "module.")
+    file = without_prefix(open_weights(options.weights), "module.")
     _check_family(file, family)
     config = _config(file, family)
     network, keys = filled(partial(VoltaNetwork, config), file, _rules(config), options, family=family)

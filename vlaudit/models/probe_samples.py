@@ -1,4 +1,4 @@
-"""Samples that any adapter can be asked about, made from its own vocabulary; nothing is drawn or read."""
+"""Samples that any adapter can answer, made from its own vocabulary; no file is read."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _SIZES = ((48, 32), (40, 40), (64, 24), (33, 47))  # width, height: wide, square
 _LENGTHS = (4, 7, 3, 9)
 
 
-def specimens(adapter: ModelAdapter) -> list[Sample]:
+def probe_samples(adapter: ModelAdapter) -> list[Sample]:
     """Return four samples with captions of 3 to 9 words and images of four shapes, each with three regions."""
     words = plain_words(adapter.vocabulary)
-    return [_specimen(number, words, adapter.capabilities) for number in range(len(_SIZES))]
+    return [_probe_sample(number, words, adapter.capabilities) for number in range(len(_SIZES))]
 
 
 def plain_words(vocabulary: Mapping[str, int]) -> list[str]:
@@ -33,14 +33,14 @@ def plain_words(vocabulary: Mapping[str, int]) -> list[str]:
     return list(dict.fromkeys([*known, *spread]))[: len(_PLAIN)]
 
 
-def _specimen(number: int, words: list[str], capabilities: Capabilities) -> Sample:
+def _probe_sample(number: int, words: list[str], capabilities: Capabilities) -> Sample:
     width, height = _SIZES[number]
     caption = " ".join(words[(number + i) % len(words)] for i in range(_LENGTHS[number]))
     spans = words_of(caption)
     regions = tuple(_region(number, i, capabilities, caption[slice(*spans[i])]) for i in range(3))
     return Sample(
-        id=f"specimen-{number}",
-        image_id=f"specimen-{number}",
+        id=f"probe-{number}",
+        image_id=f"probe-{number}",
         image=Image.from_array(_pixels(number, width, height)),
         caption=caption,
         regions=regions,
@@ -66,7 +66,7 @@ def _region(number: int, i: int, capabilities: Capabilities, label: str) -> Regi
 def _features(width: int | None, number: int, i: int) -> Float[np.ndarray, "width"] | None:
     if width is None:
         return None
-    return np.maximum(generator(number, "specimen region", i).standard_normal(width), 0)  # after a ReLU, as detectors'
+    return np.maximum(generator(number, "probe region", i).standard_normal(width), 0)  # after a ReLU, as detectors'
 
 
 def answerable(adapter: ModelAdapter) -> list[Reading]:
