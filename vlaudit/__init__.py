@@ -1,6 +1,6 @@
 """vlaudit: audit a vision-language checkpoint before it ships (`pytest audits/ --model albef`).
 
-`load` gets a model, `check_adapter` holds an adapter of one's own to the boundary that every audit relies on. The rooms
+`load` loads a model; `adapter_checks` and `check_adapter` check an adapter of one's own. The rooms
 below (`samples`, `traces`, `datasets`, `perturbations`, `models`) are public too; importing this module does no work.
 """
 
@@ -10,13 +10,17 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vlaudit.models.check import check_adapter
+    from vlaudit.models.checks import adapter_checks, check_adapter
     from vlaudit.models.loading import load
 
 # Imported when first used: reading a command line must not wait for torch.
-_PUBLIC = {"check_adapter": "vlaudit.models.check", "load": "vlaudit.models.loading"}
+_PUBLIC = {
+    "adapter_checks": "vlaudit.models.checks",
+    "check_adapter": "vlaudit.models.checks",
+    "load": "vlaudit.models.loading",
+}
 
-__all__ = ["check_adapter", "load"]
+__all__ = ["adapter_checks", "check_adapter", "load"]
 
 
 def __getattr__(name: str) -> Any:

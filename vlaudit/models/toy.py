@@ -65,7 +65,7 @@ class _Toy:
         for reading in request.readings:
             if lacks := self.capabilities.lacks(reading):
                 return lacks
-            if isinstance(reading, Words) and not reading.words:
+            if reading in (Words(), Words(())) and self.capabilities.word_probability == "candidates":
                 return "it chooses between candidate words, so Words needs some"
         if not words_of(request.sample.caption):
             return "its caption has no word"

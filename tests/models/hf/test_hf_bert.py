@@ -14,7 +14,7 @@ from transformers import BertConfig, BertForMaskedLM, BertForPreTraining, BertMo
 import vlaudit
 from vlaudit.errors import CheckpointError, RequestError, VocabularyError
 from vlaudit.models.base import ForwardRequest, LoadOptions
-from vlaudit.models.check import check_adapter
+from vlaudit.models.checks import check_adapter
 from vlaudit.models.hf.bert import open_bert
 from vlaudit.models.probe_samples import probe_samples
 from vlaudit.models.regional.streams import Inputs, Wanted

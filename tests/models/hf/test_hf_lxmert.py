@@ -12,7 +12,7 @@ from transformers import LxmertConfig, LxmertForPreTraining
 import vlaudit
 from vlaudit.errors import CheckpointError, RequestError
 from vlaudit.models.base import ForwardRequest, LoadOptions
-from vlaudit.models.check import check_adapter
+from vlaudit.models.checks import check_adapter
 from vlaudit.models.hf.lxmert import LxmertNetwork, open_lxmert
 from vlaudit.models.lxmert.config import LxmertConfig as OwnConfig
 from vlaudit.models.lxmert.network import Lxmert

@@ -12,7 +12,7 @@ from transformers import VisualBertConfig, VisualBertForPreTraining
 import vlaudit
 from vlaudit.errors import CheckpointError, RequestError
 from vlaudit.models.base import ForwardRequest, LoadOptions
-from vlaudit.models.check import check_adapter
+from vlaudit.models.checks import check_adapter
 from vlaudit.models.hf.folder import model_type
 from vlaudit.models.hf.visualbert import open_visualbert
 from vlaudit.models.probe_samples import probe_samples
