@@ -24,7 +24,7 @@ def probe_samples(adapter: ModelAdapter) -> list[Sample]:
 
 
 def plain_words(vocabulary: Mapping[str, int]) -> list[str]:
-    """Return twelve words that are single pieces, spread over the vocabulary; English ones where there is none."""
+    """Return twelve words that are single pieces, spread over the vocabulary; English words for an empty one."""
     whole = [w for w in vocabulary if w.isascii() and w.isalpha() and w.islower() and len(w) > 2]
     if len(whole) < len(_PLAIN):
         return list(_PLAIN)
@@ -50,7 +50,7 @@ def _probe_sample(number: int, words: list[str], capabilities: Capabilities) -> 
 
 
 def _pixels(number: int, width: int, height: int) -> UInt8[np.ndarray, "height width 3"]:
-    """Return a slope from dark to light with a bright block, different in every channel and for every number."""
+    """Return a gradient from dark to light with a bright block, different per channel and per number."""
     x, y = np.meshgrid(np.linspace(0, 1, width), np.linspace(0, 1, height))
     channels = np.stack([x, y, (x + number * y) % 1], axis=-1)
     channels[: height // 2, : width // (number + 2)] = (0.9, 0.1, 0.2 * number)
@@ -66,11 +66,13 @@ def _region(number: int, i: int, capabilities: Capabilities, label: str) -> Regi
 def _features(width: int | None, number: int, i: int) -> Float[np.ndarray, "width"] | None:
     if width is None:
         return None
-    return np.maximum(generator(number, "probe region", i).standard_normal(width), 0)  # after a ReLU, as detectors'
+    return np.maximum(
+        generator(number, "probe region", i).standard_normal(width), 0
+    )  # not negative, as after the ReLU of detectors
 
 
 def answerable(adapter: ModelAdapter) -> list[Reading]:
-    """Return every reading that the adapter declares, one of each modality and attention where there are several."""
+    """Return every declared reading, one per modality or pair of modalities."""
     capabilities = adapter.capabilities
     words = tuple(plain_words(adapter.vocabulary)[:4])
     asked: list[Reading] = [Match(), HiddenPieces(), RegionClasses(), Words(words)]
