@@ -245,6 +245,10 @@ def test_selections_leave_captions_and_images_alone(samples):
     for selection in (EverySample(), OneSlot(NOUNS), EveryPhrase()):
         for unit in (unit for candidates in selection(samples, 0) for unit in candidates):
             (own,) = (one for one in samples if one.id == unit.sample.id)
-            assert (unit.sample.caption, unit.sample.image, unit.sample.regions) == (own.caption, own.image, own.regions)
+            assert (unit.sample.caption, unit.sample.image, unit.sample.regions) == (
+                own.caption,
+                own.image,
+                own.regions,
+            )
             assert [slot.start for slot in unit.sample.slots] == [slot.start for slot in own.slots]
             assert set(unit.sample.hidden_phrases) <= set(words_of(own.caption))

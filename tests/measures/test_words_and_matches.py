@@ -124,7 +124,9 @@ def test_probabilities_are_those_of_the_model_and_sameness_is_of_answers(one, ot
 def sides(original, mirrored):
     """The row of a sample whose image is mirrored, from the probabilities of left and right."""
     hidden = SAMPLE.hiding(SLOTS[1]).asking(SLOTS[1])
-    flipped = replace(hidden, slots=tuple(replace(slot, answer="right") if slot.asked else slot for slot in hidden.slots))
+    flipped = replace(
+        hidden, slots=tuple(replace(slot, answer="right") if slot.asked else slot for slot in hidden.slots)
+    )
     measure = SideProbability(reference="original")
     batch = [reduction(hidden, [original], "original"), reduction(flipped, [mirrored], "mirrored")]
     row = measure.row(Unit("u", hidden), dict(zip(("original", "mirrored"), measure.reduce(batch), strict=True)))
