@@ -285,7 +285,8 @@ class Sample:
 
     def asking(self, slot: Slot) -> Sample:
         """Return the sample with this slot as the tested one; nothing is hidden by that."""
-        return replace(self, slots=tuple(replace(one, asked=one == slot) for one in self.slots))
+        place = slot.start, slot.end
+        return replace(self, slots=tuple(replace(one, asked=(one.start, one.end) == place) for one in self.slots))
 
     def hiding(self, *parts: Phrase | Slot | Span) -> Sample:
         """Return the sample with these parts of the caption hidden, in addition to those hidden already."""

@@ -109,21 +109,21 @@ class OneSlot:
     def __call__(self, samples: Iterable[Sample], seed: int) -> Iterator[Candidates]:
         """Yield the slots of each sample that has any, in random order."""
         for sample in with_partners(samples):
-            slots = [slot for slot in sample.slots if self._fits(sample, slot)]
+            slots = [slot for slot in sample.slots if self._fits(slot)]
             order = generator(seed, "one slot", sample.id).permutation(len(slots))
             if slots:
                 yield tuple(self._unit(sample, slots[i]) for i in order)
 
-    def _fits(self, sample: Sample, slot: Slot) -> bool:
+    def _fits(self, slot: Slot) -> bool:
         return (
             slot.kind in ((self.kinds,) if isinstance(self.kinds, str) else self.kinds)
-            and (not self.words or sample.text(slot).lower() in self.words)
+            and (not self.words or slot.answer in self.words)
             and (bool(slot.region_ids) or not self.located)
         )
 
     def _unit(self, sample: Sample, slot: Slot) -> Unit:
-        word = sample.text(slot).lower()
-        facts = {"kind": slot.kind, "word": word, **{name: word in words for name, words in self.flags.items()}}
+        flags = {name: slot.answer in words for name, words in self.flags.items()}
+        facts = {"kind": slot.kind, "word": sample.text(slot).lower(), **flags}
         return Unit(f"{sample.id}:{slot.start}", self._asking(sample, slot), facts)
 
     def _asking(self, sample: Sample, slot: Slot) -> Sample:

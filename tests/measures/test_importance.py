@@ -29,7 +29,9 @@ def trace_of(words, regions, layers=2, heads=3, seed=0):
 
 def measure(trace):
     reduced = ClsImportance().reduce([Reduction(UNIT, "own", SAMPLE, trace)])
-    return ClsImportance().row(UNIT, {"own": reduced[0]})
+    row = ClsImportance().row(UNIT, {"own": reduced[0]})
+    assert set(row) == ClsImportance().columns(["own"])
+    return row
 
 
 @settings(deadline=None, max_examples=25)

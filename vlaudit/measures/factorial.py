@@ -52,6 +52,10 @@ class TwoByTwo(Measure):
         effects = {f"{self.prefix}{name}" for name in ("vision_effect", "hint_effect", "interaction")}
         return self.measure.columns(conditions) | effects
 
+    def refusal(self, unit: Unit) -> str | None:
+        """Return why the inner measure refuses the unit, or None."""
+        return self.measure.refusal(unit)
+
     def reduce(self, batch: Sequence[Reduction]) -> Sequence[Numbers]:
         """Return what the inner measure gives."""
         return self.measure.reduce(batch)
