@@ -167,7 +167,8 @@ def _free(
         copies, originals, moved = boxes[None, :, None], boxes[None, None, :], by[:, None, None]
         starts_before: np.ndarray = copies[..., low] + moved < originals[..., high]
         ends_after: np.ndarray = originals[..., low] < copies[..., high] + moved
-        return starts_before & ends_after
+        found: np.ndarray = starts_before & ends_after
+        return found
 
     free: np.ndarray = ~(overlap(0, 2, across) & overlap(1, 3, down)).any(axis=(1, 2))
     return free
