@@ -12,10 +12,12 @@ LAYERS = (
     ("errors", "seeds", "toml_files"),
     ("samples", "traces", "tables"),
     SIBLINGS,
+    ("selection",),
     ("findings",),
-    ("known_failures", "thresholds", "designs"),
+    ("known_failures", "thresholds"),
     ("execution",),
     ("reporting",),
+    ("authoring",),
     ("auditing",),
     ("plugin",),
 )

@@ -35,7 +35,10 @@ def bare(number, caption, image_id=None, **fields):
     return Sample(f"s{number}", image_id or f"i{number}", None, caption, **fields)
 
 
-def toys(ball=Box(0, 0, 3, 3)):
+BALL = Box(0, 0, 3, 3)
+
+
+def toys(ball=BALL):
     """Return a photo, 10 by 10 pixels, of a ball and a cup, of which only the ball has a box."""
     image = Image.from_array(np.zeros((10, 10, 3), np.uint8))
     return Sample("s", "i", image, CAPTION, (Region("ball", ball, "ball"),), slots=SLOTS)

@@ -63,8 +63,7 @@ def test_a_slot_is_found_again_after_its_clause_moved():
 
 def test_the_truth_is_the_answer_of_the_slot_not_the_caption():
     """As after a perturbation of the image that makes the caption false."""
-    asked = BOTH.asking(SLOTS[0])
-    blue = replace(asked, slots=tuple(slot.answered("blue") if slot.asked else slot for slot in asked.slots))
+    blue = replace(BOTH, slots=(SLOTS[0].answered("blue"), *SLOTS[1:])).asking(SLOTS[0])
     (found,) = WordProbability().reduce([reduction(blue, [[0.7, 0.2, 0.1], [0.1, 0.3, 0.6]])])
     assert (found["truth"], found["p"], found["correct"]) == ("blue", pytest.approx(0.2), False)
 
@@ -124,9 +123,7 @@ def test_probabilities_are_those_of_the_model_and_sameness_is_of_answers(one, ot
 def sides(original, mirrored):
     """The row of a sample whose image is mirrored, from the probabilities of left and right."""
     hidden = SAMPLE.hiding(SLOTS[1]).asking(SLOTS[1])
-    flipped = replace(
-        hidden, slots=tuple(replace(slot, answer="right") if slot.asked else slot for slot in hidden.slots)
-    )
+    flipped = replace(hidden, slots=(SLOTS[0], hidden.asked_slot.answered("right"), SLOTS[2]))
     measure = SideProbability(reference="original")
     batch = [reduction(hidden, [original], "original"), reduction(flipped, [mirrored], "mirrored")]
     row = measure.row(Unit("u", hidden), dict(zip(("original", "mirrored"), measure.reduce(batch), strict=True)))
