@@ -49,6 +49,15 @@ CANDIDATES: dict[str, tuple[str, ...]] = {
 }
 """The answer set of every kind of slot."""
 
+PHRASE_TYPE_OF_SLOT = {
+    "object": "other",
+    "person": "people",
+    "animal": "animals",
+    "scenery": "scene",
+    "clothing": "clothing",
+    "instrument": "instruments",
+    "vehicle": "vehicles",
+}
 
 HINTS: dict[str, str] = {
     "red": "the color of a tomato",
