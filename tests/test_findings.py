@@ -83,7 +83,7 @@ def test_not_applicable_is_never_a_failure():
 
 
 def test_an_interval_of_less_certainty_than_promised_is_refused():
-    with pytest.raises(UsageError, match=r"side_accuracy needs an interval at alpha = 0.01, got 0.05"):
+    with pytest.raises(UsageError, match=r"side_accuracy: the interval must have alpha <= 0.01, got 0.05"):
         decide(estimate(0.7, 0.8, 0.9), criterion(alpha=0.01, at_least=0.5))
 
 
@@ -101,7 +101,7 @@ def test_bounds_that_nothing_can_meet_are_refused(bound):
 
 @pytest.mark.parametrize("alpha", [0.0, 1.0, np.nan])
 def test_an_alpha_that_is_no_error_rate_is_refused(alpha):
-    with pytest.raises(UsageError, match="alpha must lie between 0 and 1"):
+    with pytest.raises(UsageError, match="alpha must be strictly between 0 and 1"):
         criterion(alpha=alpha, at_least=0.5)
 
 

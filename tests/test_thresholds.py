@@ -167,7 +167,7 @@ def test_a_criterion_without_an_entry_is_an_error_that_names_the_table(tmp_path)
         (("at_least = 0.5", 'at_least = "much"'), 7, "should be a valid number"),
         (("at_least = 0.5", "at_least = 0.5, at_most = 1"), 7, "exactly one of at_least, at_most, within"),
         (("at_least = 0.5, ", ""), 7, "got none"),
-        (("[0, 1]", "[1, 0]"), 12, "needs a < b"),
+        (("[0, 1]", "[1, 0]"), 12, "must have a < b"),
         ((WHY, 'why = "short"'), 6, "at least 10 characters"),
         (("alpha = 0.05", "alpha = 5"), 2, "less than 1"),
         (("cases = 7", "cases = 0"), 12, "greater than or equal to 1"),

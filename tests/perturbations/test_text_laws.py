@@ -130,7 +130,7 @@ def test_text_put_beside_a_span_lies_outside_it():
 @pytest.mark.parametrize("start, end", [(0, 4), (3, 8)])
 def test_an_edit_through_the_border_of_a_span_is_told(start, end):
     """Half a word has no right answer."""
-    with pytest.raises(UsageError, match=f"must not cut through the border of 'red' at 2:5, got {start}:{end}"):
+    with pytest.raises(UsageError, match=f"must not cut through the boundary of 'red' at 2:5, got {start}:{end}"):
         edit_caption(said("a red ball", ("red", "color")), [(start, end, "x")])
 
 
@@ -209,7 +209,7 @@ def test_a_caption_without_two_clauses_is_refused(caption):
 def test_a_phrase_over_the_joint_is_refused():
     """It could not stay one phrase."""
     sample = replace(said("a dog runs while a cat sits"), phrases=(Phrase("p", 2, 22, "other"),))
-    with pytest.raises(RefusedSample, match="'dog runs while a cat' reaches over the border of a clause"):
+    with pytest.raises(RefusedSample, match="every span must be inside one clause, 'dog runs while a cat' is not"):
         apply([SwapClauses()], sample, 0)
 
 
@@ -307,7 +307,7 @@ def test_a_foil_is_no_label_of_the_photo_s_regions():
 
 def test_a_foil_without_another_word_is_refused():
     """Every word of the list stands in the caption."""
-    with pytest.raises(RefusedSample, match="there is no other word to put in for 'red'"):
+    with pytest.raises(RefusedSample, match="no other word can replace 'red'"):
         apply([Foil(words=("red", "blue"))], said("red and blue", ("red", "color")), 0)
 
 
@@ -359,10 +359,10 @@ def test_a_hint_stands_after_the_caption(caption, hint, expected):
 @pytest.mark.parametrize(
     "world, steps, message",
     [
-        (None, [MaskWords(), Hint()], "nothing is known about its image beside its caption"),
+        (None, [MaskWords(), Hint()], "its data set has no other text about the image, so there is no hint"),
         (Knowing(None), [MaskWords(), Hint()], "there is no hint at 'red'"),
-        (Knowing(None), [MaskWords(), CopyHint()], "there is no text that names 'red'"),
-        (Knowing("x"), [Hint()], "a hint is for one hidden slot, and none is hidden"),
+        (Knowing(None), [MaskWords(), CopyHint()], "there is no text that contains 'red'"),
+        (Knowing("x"), [Hint()], "exactly one slot must be hidden for a hint, got 0"),
     ],
 )
 def test_a_hint_that_cannot_be_given_is_refused(world, steps, message):
@@ -389,7 +389,7 @@ def test_mismatched_captions_are_of_other_images(drawn, seed):
         if not any(one.image_id != other.image_id and one.caption != other.caption for other in samples)
     ]
     if lonely:
-        with pytest.raises(RefusedSample, match="no sample of another image has another caption"):
+        with pytest.raises(RefusedSample, match="the data have no sample with another image and another caption"):
             mismatched(samples, np.random.default_rng(seed))
         return
     pairs = list(zip(samples, mismatched(samples, np.random.default_rng(seed)), strict=True))
@@ -459,5 +459,5 @@ def test_the_partner_s_image_replaces_one_s_own():
 
 @pytest.mark.parametrize("perturbation", [OtherCaption(), OtherImage()], ids=repr)
 def test_without_a_partner_there_is_no_other(perturbation):
-    with pytest.raises(RefusedSample, match="the data have no other image with another caption"):
+    with pytest.raises(RefusedSample, match="the data have no sample with another image and another caption"):
         apply([perturbation], photo(0, "i0", "one dog"), 0)
