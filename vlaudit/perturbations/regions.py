@@ -131,7 +131,7 @@ def shares(sample: Sample, rects: Sequence[Rect]) -> list[float]:
     image = image_of(sample)
     mask = mask_of(rects, image.height, image.width)
     owns = (mask[rect_of(region.box, image).cut] for region in sample.regions)
-    return [float(own.mean()) if own.size else 0.0 for own in owns]
+    return [int(np.count_nonzero(own)) / own.size if own.size else 0.0 for own in owns]
 
 
 def forgotten(region: Region) -> Region:
