@@ -9,6 +9,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from vlaudit.openmp import use_passive_wait
+
 if TYPE_CHECKING:
     from vlaudit.models.check import check_adapter
     from vlaudit.models.loading import load
@@ -22,4 +24,5 @@ __all__ = ["check_adapter", "load"]
 def __getattr__(name: str) -> Any:
     if name not in _PUBLIC:
         raise AttributeError(f"module 'vlaudit' has no attribute {name!r}")
+    use_passive_wait()
     return getattr(importlib.import_module(_PUBLIC[name]), name)
