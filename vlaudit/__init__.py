@@ -9,6 +9,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from vlaudit.openmp import use_passive_wait
+
 if TYPE_CHECKING:
     from vlaudit.models.checks import adapter_checks, check_adapter
     from vlaudit.models.loading import load
@@ -26,4 +28,5 @@ __all__ = ["adapter_checks", "check_adapter", "load"]
 def __getattr__(name: str) -> Any:
     if name not in _PUBLIC:
         raise AttributeError(f"module 'vlaudit' has no attribute {name!r}")
+    use_passive_wait()
     return getattr(importlib.import_module(_PUBLIC[name]), name)

@@ -129,7 +129,7 @@ def covered_shares(sample: Sample, rects: Sequence[Rect]) -> list[float]:
     image = image_of(sample)
     mask = mask_of(rects, image.height, image.width)
     covered = (mask[rect_of(region.box, image).slices] for region in sample.regions)
-    return [float(pixels.mean()) if pixels.size else 0.0 for pixels in covered]
+    return [int(np.count_nonzero(pixels)) / pixels.size if pixels.size else 0.0 for pixels in covered]
 
 
 def without_features(region: Region) -> Region:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -44,10 +45,15 @@ def clustered_mean(table: Table, column: str) -> Mean:
     if not finite.any():
         raise DataError(f"column {column!r} must contain numbers to be drawn, got only NaN or infinity")
     per_image = _per_image(values[finite], table.images[finite])
-    weights = np.random.default_rng(0).multinomial(len(per_image), np.full(len(per_image), 1 / len(per_image)), _DRAWS)
-    drawn = np.tensordot(weights / len(per_image), per_image, axes=1)
+    drawn = np.tensordot(_resamples(len(per_image)), per_image, axes=1)
     low, high = np.percentile(drawn, _TAILS, axis=0)
     return Mean(per_image.mean(axis=0), np.asarray(low), np.asarray(high), int(finite.sum()), len(per_image))
+
+
+@lru_cache(maxsize=1)  # the columns of a table have the same images
+def _resamples(images: int) -> Float[np.ndarray, "draws images"]:
+    """Return the weight of each image in each bootstrap sample."""
+    return np.random.default_rng(0).multinomial(images, np.full(images, 1 / images), _DRAWS) / images
 
 
 def _per_image(
