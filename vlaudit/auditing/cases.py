@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import product
 from types import ModuleType
 from typing import Any
 
@@ -20,18 +21,30 @@ def cases_of(module: ModuleType) -> list[AuditCase]:
 
 def _cases(name: str, test: Any) -> Iterator[AuditCase]:
     marks = list(getattr(test, "pytestmark", ()))
-    parametrized = next((mark for mark in marks if mark.name == "parametrize"), None)
-    if parametrized is None:
-        yield from (make_case(mark, name, {}, test.__doc__) for mark in marks if mark.name == MARK)
-        return
-    names, values = parametrized.args[:2]
-    names = [one.strip() for one in names.split(",")] if isinstance(names, str) else list(names)
-    for value in values:
-        held = getattr(value, "values", value if isinstance(value, tuple) else (value,))
-        parameters = dict(zip(names, held, strict=True))
-        for mark in (*marks, *getattr(value, "marks", ())):
+    parametrized = [_parameter_sets(mark) for mark in marks if mark.name == "parametrize"]
+    for chosen in product(*parametrized):  # in pytest's order: the decorator next to the function varies last
+        parameters = {name: value for values, _ in chosen for name, value in values.items()}
+        for mark in (*marks, *(mark for _, own in chosen for mark in own)):
             if mark.name == MARK:
                 yield make_case(mark, name, parameters, test.__doc__)
+
+
+def _parameter_sets(mark: Any) -> list[tuple[dict[str, object], Sequence[Any]]]:
+    """Return the values by name of each set of a parametrization, with the marks of the set."""
+    given = {**dict(zip(("argnames", "argvalues"), mark.args, strict=False)), **mark.kwargs}
+    names = given["argnames"]
+    if isinstance(names, str):
+        names = [name.strip() for name in names.split(",") if name.strip()]
+        alone = len(names) == 1  # as pytest has it: names in a list take values in a tuple
+    else:
+        alone = False
+    return [_parameter_set(names, one, alone=alone) for one in given["argvalues"]]
+
+
+def _parameter_set(names: Sequence[str], one: Any, *, alone: bool) -> tuple[dict[str, object], Sequence[Any]]:
+    if hasattr(one, "marks"):  # pytest.param
+        return dict(zip(names, one.values, strict=True)), one.marks
+    return dict(zip(names, (one,) if alone else one, strict=True)), ()
 
 
 def make_case(mark: Any, function: str, parameters: Mapping[str, object], doc: str | None) -> AuditCase:
