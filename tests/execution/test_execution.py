@@ -1,6 +1,5 @@
 """Every distinct input runs once, and neither batches nor order nor merging change a table."""
 
-import io
 from dataclasses import dataclass, replace
 
 import hypothesis.strategies as st
@@ -9,10 +8,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 
-from vlaudit.errors import RefusedSample, UsageError
-from vlaudit.execution.batches import BatchSize, in_order
+from vlaudit.errors import RefusedSample
 from vlaudit.execution.plan import plan, unit_requests
-from vlaudit.execution.progress import Progress
 from vlaudit.execution.run import run
 from vlaudit.findings import Design
 from vlaudit.measures import WordProbability
@@ -187,31 +184,6 @@ def test_one_sample_that_does_not_fit_is_said_so():
         run(plan([matching()], samples(1), Counting(), 0), Counting(most=0), batch_size=4)
 
 
-@pytest.mark.parametrize("size", [0, -3])
-def test_a_batch_size_below_one_is_refused(size):
-    with pytest.raises(UsageError, match=f"at least 1, got {size}"):
-        BatchSize(size)
-
-
-def test_the_size_grows_while_that_pays_and_settles():
-    size = BatchSize()
-    rates = {8: 20, 16: 40, 32: 41, 64: 41}
-    seen = []
-    for _ in range(6):
-        seen.append(size.now)
-        size.ran(rates[size.now])
-    assert seen == [8, 16, 32, 64, 16, 16]
-
-
-def test_one_slow_batch_does_not_end_the_search():
-    size, rates = BatchSize(), {8: 20, 16: 19, 32: 60, 64: 80, 128: 90}
-    seen = []
-    for _ in range(6):
-        seen.append(size.now)
-        size.ran(rates[size.now])
-    assert seen == [8, 16, 32, 64, 128, 128]
-
-
 def two_slots(count=4):
     """Samples whose first slot is of kind "object" and whose second is of kind "other"."""
     return [
@@ -319,42 +291,6 @@ def test_a_broken_image_costs_its_units_and_nothing_else(batch_size):
     table = run(plan([matching()], good, Looking(), 0), Looking(), batch_size=batch_size).tables["matching"]
     assert dict(table.refused) == {"the file ends too early": 1}
     assert table["unit_id"].tolist() == ["s0/object", "s1/object", "s3/object"]
-
-
-def test_heavy_and_long_inputs_come_first():
-    toy = GroundedToy()
-    planned = plan([matching(changes=((),)), masses(changes=((Blank(),),))], samples(), toy, 0)
-    kinds = [any(isinstance(r, Attention) for r in p.request.readings) for p in in_order(planned.inputs)]
-    assert kinds == sorted(kinds, reverse=True)
-
-
-def test_progress_moves_on_a_terminal_and_is_silent_without_a_stream():
-    class Terminal(io.TextIOWrapper):
-        def isatty(self):
-            return True
-
-        def getvalue(self):
-            self.flush()
-            return self.buffer.getvalue().decode()
-
-    stream = Terminal(io.BytesIO())
-    progress = Progress(10, stream, label="albef")
-    progress._said -= 1
-    progress.advance(4)
-    assert "albef 4/10 passes" in stream.getvalue()
-    progress.close()
-    assert stream.getvalue().endswith("\x1b8\x1b[K")  # back where the line began, and nothing behind it
-    quiet = Progress(10)
-    quiet.advance(4)
-    assert "4/10" in str(quiet)
-    log = io.TextIOWrapper(io.BytesIO())
-    lines = Progress(10, log)
-    lines.advance(1)
-    assert log.tell() == 0
-    lines._said -= 31
-    lines.advance(1)
-    log.seek(0)
-    assert log.read().count("\n") == 1
 
 
 def test_masked_words_run_too():

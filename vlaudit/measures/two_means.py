@@ -29,8 +29,12 @@ def centred(products: Gram, valid: Valid) -> Gram:
     count = weight.sum(-1)
     rows = (products @ weight.unsqueeze(-1)).squeeze(-1) / count.unsqueeze(-1)
     grand = (rows * weight).sum(-1) / count
-    moved = products - rows.unsqueeze(-1) - rows.unsqueeze(-2) + grand[:, None, None]
-    return moved * (weight.unsqueeze(-1) * weight.unsqueeze(-2))
+    moved = products - rows.unsqueeze(-1)  # then in place: five matrices of this size would leave the cache
+    moved -= rows.unsqueeze(-2)
+    moved += grand[:, None, None]
+    moved *= weight.unsqueeze(-1)
+    moved *= weight.unsqueeze(-2)
+    return moved
 
 
 def two_means(products: Gram, valid: Valid, draws: Float[Tensor, "problems restarts 2"]) -> Valid:
