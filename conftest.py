@@ -1,3 +1,1 @@
-"""Names the fixture modules of this repository; the plugin comes by its entry point alone."""
-
-pytest_plugins = ["fixtures.model"]
+"""Makes pytest put this folder on `sys.path`, so that tests can import `audits`, `benchmarks` and `fixtures`."""

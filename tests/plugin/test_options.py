@@ -9,17 +9,23 @@ GOLDEN = Path(__file__).parents[1] / "goldens" / "albef" / "tiny_even" / "checkp
 pytest_plugins = ["pytester"]
 
 
+AUDIT = """
+import pytest
+import vlaudit.authoring as va
+
+FINDING = va.Finding("answers", "It answers.", "a test", "It does not.")
+DESIGN = va.Design("answers", va.EverySample(), {"shown": ()}, va.MatchProbability())
+
+@pytest.mark.audit(FINDING, DESIGN, va.Mean("shown.p"))
+def test_it_answers(model):
+    assert model.vocabulary is not None
+"""
+
+
 @pytest.fixture
 def audit(pytester):
     """Return a folder with one audit that asks for the model, and what runs it."""
-    pytester.makeconftest("from fixtures.model import model")
-    pytester.makepyfile(
-        test_one="""
-        def test_it_answers(model):
-            assert model.vocabulary is not None
-        """
-    )
-    pytester.syspathinsert(Path(__file__).parents[2])
+    pytester.makepyfile(test_one=AUDIT)
     return lambda *options: pytester.runpytest_inprocess("-p", "no:cacheprovider", *options)
 
 
@@ -60,16 +66,12 @@ def test_a_wrong_option_is_a_usage_error(audit, options, message):
 
 def test_an_audit_without_a_model_says_how_to_name_one(audit):
     done = audit()
-    assert done.ret != 0
-    done.stdout.fnmatch_lines(["*name one with --model, such as albef*"])
+    assert done.ret == pytest.ExitCode.USAGE_ERROR
+    done.stderr.fnmatch_lines(["ERROR: test_one.py::test_it_answers audit a model: name one with --model*"])
+    done.stdout.no_fnmatch_line("*Traceback*")
 
 
 def test_collecting_loads_nothing(audit):
     done = audit("--collect-only", "-q", "--model", "albef", "--checkpoint", "none.pth")
     assert done.ret == 0
     done.stdout.fnmatch_lines(["*test_it_answers[[]albef[]]"])
-
-
-def test_without_a_model_the_plugin_stays_out_of_the_way(pytester):
-    pytester.makepyfile("def test_plain(): pass")
-    pytester.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=1)

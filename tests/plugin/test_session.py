@@ -1,7 +1,5 @@
 """A run from the command line: verdicts, exit codes, the document and the report, with one small audit on the toys."""
 
-from pathlib import Path
-
 import pytest
 
 from vlaudit.reporting.document import RunDocument
@@ -10,40 +8,36 @@ pytest_plugins = ["pytester"]
 
 AUDIT = """
 import pytest
-from vlaudit.findings import Ask, Design, Finding
-from vlaudit.measures.base import Unit, flat
+import vlaudit.authoring as va
 from vlaudit.perturbations import Cover
-from vlaudit.statistics.means import Mean
-from vlaudit.traces import Match
 
-class Odds:
-    def reduce(self, batch):
-        return [{"match": float(item.trace[Match()].sigmoid())} for item in batch]
+FINDING = va.Finding("looking", "The model looks at what a caption names.", "a test", "It does not look.")
+DESIGN = va.Design(
+    "looking", va.OneSlot("object", located=True, hide=False), {"shown": (), "covered": (Cover("object"),)},
+    va.MatchProbability(),
+)
+COST = va.Mean("shown.p", minus="covered.p")
 
-    def row(self, unit, conditions):
-        return flat(conditions)
-
-def units(samples, seed):
-    for sample in samples:
-        slot = next((slot for slot in sample.slots if slot.kind == "object" and slot.region_ids), None)
-        if slot is not None:
-            yield Unit(sample.id, sample, slot)
-
-def asks(unit):
-    read = frozenset({Match()})
-    return {"shown": Ask(unit.sample, (), read), "covered": Ask(unit.sample, (Cover(unit.slot.region_ids),), read)}
-
-FINDING = Finding("looking", "The model looks at what a caption names.", "a test", "It does not look.")
-DESIGN = Design("looking", units, asks, Odds())
-audit = pytest.mark.audit(FINDING, DESIGN)
-
-@audit
+@pytest.mark.audit(FINDING, DESIGN, COST)
 def test_covering_matters(judge):
-    judge("covering_matters", Mean("shown.match", minus="covered.match"))
+    judge()
 
-@audit
+@pytest.mark.audit(FINDING, DESIGN, COST, not_for={"single-stream": "this model has no opinion"})
 def test_nothing_to_say(judge):
-    judge.skip("nothing_to_say", "this model has no opinion")
+    judge()
+"""
+
+REFUSING = """
+from dataclasses import dataclass
+
+@dataclass(frozen=True)
+class CoverNobody:
+    every: int
+    drawn_for = "image_id"
+
+    def __call__(self, sample, rng):
+        nobody = int(sample.image_id.split("-")[-1]) % self.every == 0
+        return Cover(("nobody",) if nobody else "object")(sample, rng)
 """
 
 DEMANDS = """
@@ -68,9 +62,7 @@ why = "it never looks, by design"
 @pytest.fixture
 def audit(pytester):
     """Return what runs the audit above, with a bound of one's choice."""
-    pytester.makeconftest("from fixtures.model import judge, model")
     pytester.makepyfile(test_looking=AUDIT)
-    pytester.syspathinsert(Path(__file__).parents[2])
 
     def run(*options, bound="at_least = 0.3", model="toy-grounded", limit="200"):
         demands = pytester.path / "demands.toml"
@@ -190,8 +182,8 @@ def refusing(audit, every):
     """Let the cover of every n-th sample be refused, and allow next to no refusals."""
     demands = audit.path / "strict.toml"
     demands.write_text(DEMANDS.format(bound="at_least = 0.3").replace("at_most = 0.9", "at_most = 0.0001"))
-    target = f"('nobody',) if int(unit.sample.image_id.split('-')[-1]) % {every} == 0 else unit.slot.region_ids"
-    (audit.path / "test_looking.py").write_text(AUDIT.replace("Cover(unit.slot.region_ids)", f"Cover({target})"))
+    text = AUDIT.replace('Cover("object")', f"CoverNobody({every})").replace("\nFINDING", f"{REFUSING}\nFINDING", 1)
+    (audit.path / "test_looking.py").write_text(text)
     return ("--thresholds", demands)
 
 
@@ -220,7 +212,7 @@ def test_data_that_cannot_be_asked_at_all_fail_nothing_but_the_gate(audit):
         (("--expect", "luck"), "*--expect must be desirable or published, got 'luck'*"),
         (("--thresholds", "none.toml"), "*--thresholds none.toml: cannot read the file*"),
         (("--device", "cuda:77"), "*--device cuda:77*"),
-        (("--html", "/proc/report.html"), "*the report /proc/report.html cannot be written*"),
+        (("--audit-html", "/proc/report.html"), "*the report /proc/report.html cannot be written*"),
     ],
 )
 def test_what_is_wrong_shows_before_the_model_runs(audit, options, message):

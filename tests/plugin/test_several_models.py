@@ -1,13 +1,12 @@
 """Several models in one run: which ones, how many are in memory, what they share, and in which order they run."""
 
 import re
-from pathlib import Path
 
 import pytest
 
 import vlaudit.models.toy
 from vlaudit.auditing.models import Models
-from vlaudit.auditing.options import Asked
+from vlaudit.auditing.options import ModelOptions
 from vlaudit.datasets.scenes import Scenes
 from vlaudit.errors import CheckpointError
 from vlaudit.models import bundled
@@ -34,39 +33,28 @@ class Watched:
 
 AUDIT = """
 import pytest
+from dataclasses import dataclass
 from pathlib import Path
-from vlaudit.findings import Ask, Design, Finding
-from vlaudit.measures.base import Unit, flat
-from vlaudit.statistics.means import Mean
-from vlaudit.traces import Match
+import vlaudit.authoring as va
 
-class Odds:
-    def reduce(self, batch):
-        return [{"match": float(item.trace[Match()].sigmoid())} for item in batch]
+@dataclass(frozen=True)
+class Counted(va.EverySample):
+    def __call__(self, samples, seed):
+        with Path(__file__).with_name("chosen.txt").open("a") as file:
+            file.write("units chosen\\n")
+        return super().__call__(samples, seed)
 
-    def row(self, unit, conditions):
-        return flat(conditions)
-
-def units(samples, seed):
-    with Path(__file__).with_name("chosen.txt").open("a") as file:
-        file.write("units chosen\\n")
-    for sample in samples:
-        yield Unit(sample.id, sample)
-
-def asks(unit):
-    return {"shown": Ask(unit.sample, (), frozenset({Match()}))}
-
-FINDING = Finding("matching", "A caption fits its image.", "a test", "It does not.")
-DESIGN = Design("matching", units, asks, Odds())
-audit = pytest.mark.audit(FINDING, DESIGN)
+FINDING = va.Finding("matching", "A caption fits its image.", "a test", "It does not.")
+DESIGN = va.Design("matching", Counted(), {"shown": ()}, va.MatchProbability())
+audit = pytest.mark.audit(FINDING, DESIGN, va.Mean("shown.p"))
 
 @audit
 def test_first(judge):
-    judge("first", Mean("shown.match"))
+    judge()
 
 @audit
 def test_second(judge):
-    judge("second", Mean("shown.match"))
+    judge()
 """
 
 DEMANDS = """
@@ -81,10 +69,8 @@ second = { at_most = 0.1, why = "a caption must be about something" }
 @pytest.fixture
 def audit(pytester):
     """Return what runs the audit above on models of one's choice."""
-    pytester.makeconftest("from fixtures.model import judge, model")
     pytester.makepyfile(test_matching=AUDIT)
     pytester.path.joinpath("demands.toml").write_text(DEMANDS)
-    pytester.syspathinsert(Path(__file__).parents[2])
 
     def run(*models, options=(), run=pytester.runpytest_inprocess):
         named = [part for model in models for part in ("--model", model)]
@@ -207,12 +193,12 @@ def test_weights_that_change_while_a_run_goes_on_are_refused(monkeypatch):
     models = Models([asked("toy-blind"), asked("toy-grounded")])
     models.check(SAMPLES, "scenes")
     monkeypatch.setattr(vlaudit.models.toy.BlindToy, "name", "other")
-    with pytest.raises(CheckpointError, match="changed while the run went on"):
+    with pytest.raises(CheckpointError, match="changed during the run"):
         _ = models["toy-blind"]
 
 
 def asked(family):
-    return Asked(family, None, "cpu", "float32", None, False)
+    return ModelOptions(family, None, "cpu", "float32", None, False)
 
 
 def test_workers_take_a_model_each_and_say_the_same(audit):

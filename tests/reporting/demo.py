@@ -1,19 +1,19 @@
-"""A whole report from made-up numbers, by a real run of pytest-html, to be looked at.
+"""A whole report from made-up numbers, to be looked at.
 
     python tests/reporting/demo.py FOLDER
 
 writes FOLDER/demo.html and FOLDER/demo.json. The tests use its parts.
 """
 
-import shutil
-import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+from markupsafe import Markup
 
-from vlaudit.findings import Ask, Criterion, Finding, decide, not_applicable
+from vlaudit.findings import Criterion, Design, Finding, decide, not_applicable
+from vlaudit.measures import MatchProbability
 from vlaudit.measures.base import Unit
 from vlaudit.perturbations import Cover, Mirror
 from vlaudit.reporting.document import (
@@ -27,16 +27,17 @@ from vlaudit.reporting.document import (
 )
 from vlaudit.reporting.exhibits import (
     Bars,
-    ConditionPictures,
     Confusion,
     Curves,
+    ExtremeSamples,
     HeadMap,
     Pairs,
-    Telling,
     draw,
 )
-from vlaudit.reporting.html import finish, render_sections
+from vlaudit.reporting.files import write_whole
+from vlaudit.reporting.html import ResultRow, ResultTable, render_page
 from vlaudit.samples import COLORS
+from vlaudit.selection import EverySample
 from vlaudit.statistics.base import Estimate, NoEstimate
 from vlaudit.tables import Table
 
@@ -56,25 +57,22 @@ def judged(finding, name, found, why="Chosen before looking: a tenth of the way 
     return criterion_record(verdict, finding, duration=0.2)
 
 
-def asks(unit):
-    """The perturbed pictures of a unit, as a design would ask for them."""
-    slot = unit.slot
-    return {
-        "shown": Ask(unit.sample, (), frozenset()),
-        "covered": Ask(unit.sample, (Cover(slot.region_ids),) if slot and slot.region_ids else (), frozenset()),
-        "mirrored": Ask(unit.sample, (Mirror(),), frozenset()),
-    }
+DESIGN = Design(
+    "demo", EverySample(), {"shown": (), "covered": (Cover(),), "mirrored": (Mirror(),)}, MatchProbability()
+)
+"""Its conditions make the pictures; the table is made up."""
 
 
 def units(count=COUNT):
-    """Units on drawn scenes, each with a slot that some region answers."""
+    """Units on drawn scenes, each about a hidden slot that is linked to a region."""
     from vlaudit.datasets.scenes import Scenes
 
     made = {}
     for sample in Scenes(3, limit=count):
         slot = next((slot for slot in sample.slots if slot.region_ids), None)
-        unit = Unit(f"{sample.id}:{slot.kind if slot else 'match'}", sample, slot)
-        made[unit.id] = unit
+        if slot is not None:
+            unit = Unit(f"{sample.id}:{slot.kind}", sample.hiding(slot).asking(slot))
+            made[unit.id] = unit
     return made
 
 
@@ -122,6 +120,7 @@ FINDINGS = (
             (
                 Bars(
                     "Probability of the hidden word",
+                    DESIGN,
                     {
                         "visible": "visible",
                         "visible, with hint": "visible_hint",
@@ -133,11 +132,12 @@ FINDINGS = (
                         "Object blocked": ("blocked", "blocked, with hint"),
                     },
                 ),
-                Telling(
+                ExtremeSamples(
                     "Five samples where blocking the object changed least",
+                    DESIGN,
                     "effect",
                     {"p visible": "visible", "p blocked": "blocked", "effect": "effect"},
-                    pictures=ConditionPictures(asks, {"shown": "shown", "blocked": "covered"}),
+                    pictures={"shown": "shown", "blocked": "covered"},
                 ),
             ),
         ),
@@ -157,9 +157,10 @@ FINDINGS = (
             (
                 Pairs(
                     "Original and mirrored, with both probabilities",
+                    DESIGN,
                     {"left": "left", "right": "right"},
                     {"left": "mirrored_left", "right": "mirrored_right"},
-                    pictures=ConditionPictures(asks, {"original": "shown", "mirrored": "mirrored"}),
+                    pictures={"original": "shown", "mirrored": "mirrored"},
                 ),
             ),
         ),
@@ -179,8 +180,8 @@ FINDINGS = (
             "It answers colour questions by habit: bananas stay yellow in every picture.",
             {},
             (
-                Confusion("The colour that was answered, by true colour", "truth", "answer"),
-                Telling("Five samples named by habit", "effect", order="highest"),
+                Confusion("The colour that was answered, by true colour", DESIGN, "truth", "answer"),
+                ExtremeSamples("Five samples named by habit", DESIGN, "effect", order="highest"),
             ),
         ),
         (
@@ -202,6 +203,7 @@ FINDINGS = (
             (
                 Curves(
                     "Change of the text states when the image is replaced",
+                    DESIGN,
                     {"this model": "moves", "unfused control": "control"},
                     unit="relative change",
                     first=6,
@@ -217,7 +219,11 @@ FINDINGS = (
             "VALUE 3.3.2, Table 2",
             "No head links words to things: do not read its attention as grounding.",
             {"links_above_random (people)": "0.68 (UNITER)"},
-            (HeadMap("Phrases linked to their region, by head", "heads", first_layer=6, unit="share of phrases"),),
+            (
+                HeadMap(
+                    "Phrases linked to their region, by head", DESIGN, "heads", first_layer=6, unit="share of phrases"
+                ),
+            ),
         ),
         (
             (
@@ -297,7 +303,7 @@ def exhibits_of_several(families, findings=FINDINGS):
     """Every exhibit drawn from the made-up table, for every model."""
     made = units()
     drawn = table(made)
-    of_one = {finding.id: draw(finding.exhibits, [(drawn, made)], several=True) for finding, _ in findings}
+    of_one = {finding.id: draw(finding.exhibits, {DESIGN.id: (drawn, made)}, several=True) for finding, _ in findings}
     return {(finding_id, family): drawn for family in families for finding_id, drawn in of_one.items()}
 
 
@@ -305,63 +311,29 @@ def exhibits(findings=FINDINGS):
     """Every exhibit drawn from the made-up table."""
     made = units()
     drawn = table(made)
-    return {(finding.id, "albef"): draw(finding.exhibits, [(drawn, made)]) for finding, _ in findings}
+    return {(finding.id, "albef"): draw(finding.exhibits, {DESIGN.id: (drawn, made)}) for finding, _ in findings}
 
 
-CONFTEST = """
-from pathlib import Path
-
-
-def pytest_html_report_title(report):
-    report.title = "albef · vlaudit"
-
-
-def pytest_html_results_summary(prefix, summary, postfix, session):
-    prefix.append(Path(__file__).with_name("sections.html").read_text(encoding="utf-8"))
-"""
-
-TESTS = """
-import pytest
-
-
-@pytest.mark.parametrize("name", ["vision_effect", "<img src=x onerror=alert(2)>"])
-def test_passes(name):
-    pass
-
-
-def test_fails():
-    assert 1 == 2, "<script>alert(3)</script>"
-
-
-@pytest.mark.xfail
-def test_inconclusive():
-    raise AssertionError
-"""
-
-
-def run_pytest_html(folder, sections):
-    """Run a few tests with pytest-html in `folder`, our sections in its summary; return the page as it wrote it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "sections.html").write_text(sections, encoding="utf-8")
-    (folder / "conftest.py").write_text(CONFTEST, encoding="utf-8")
-    (folder / "test_demo.py").write_text(TESTS, encoding="utf-8")
-    page = folder / "page.html"
-    options = ["-q", "-p", "no:cacheprovider", "--rootdir", str(folder), f"--html={page}", "--self-contained-html"]
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", *options, str(folder)], capture_output=True, text=True, check=False
-    )
-    assert page.is_file(), done.stdout + done.stderr
-    return page
+TESTS = ResultTable(
+    (Markup("<th>Result</th>"), Markup("<th>Test</th>")),
+    tuple(
+        ResultRow(outcome, (Markup("<td>{}</td>").format(outcome), Markup("<td>{}</td>").format(test)), log)
+        for outcome, test, log in (
+            ("passed", "test_demo.py::test_passes[vision_effect]", ""),
+            ("passed", "test_demo.py::test_passes[<img src=x onerror=alert(2)>]", ""),
+            ("failed", "test_demo.py::test_fails", "assert 1 == 2, <script>alert(3)</script>"),
+            ("xfailed", "test_demo.py::test_inconclusive", "about 800 images would decide it"),
+        )
+    ),
+)
 
 
 def write(folder):
-    """Write the whole report, as a user's run would; return its path."""
-    folder = Path(folder).resolve()
-    page = run_pytest_html(folder / "run", render_sections(document(), exhibits()))
-    finish(page, folder / "demo.html")
-    shutil.rmtree(folder / "run")
-    document().to_json(folder / "demo.json")
-    return folder / "demo.html"
+    """Write the whole report; return its path."""
+    path = Path(folder).resolve() / "demo.html"
+    write_whole(path, render_page(document(), exhibits(), TESTS))
+    document().to_json(path.with_suffix(".json"))
+    return path
 
 
 if __name__ == "__main__":

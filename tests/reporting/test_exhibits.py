@@ -12,26 +12,29 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vlaudit.errors import DataError, UsageError
-from vlaudit.findings import Ask
+from vlaudit.findings import Design
+from vlaudit.measures import MatchProbability
 from vlaudit.measures.base import Unit
-from vlaudit.perturbations import Mirror
+from vlaudit.perturbations import Cover, Mirror
 from vlaudit.reporting.exhibits import (
     Bars,
-    ConditionPictures,
     Confusion,
     Curves,
+    ExtremeSamples,
     HeadMap,
     Pairs,
-    Telling,
     render_exhibits,
 )
 from vlaudit.reporting.exhibits.choosing import chosen
 from vlaudit.reporting.exhibits.clusters import clustered_mean
 from vlaudit.reporting.exhibits.thumbnails import SIDE, marked, thumbnail
 from vlaudit.samples import Box, Image, Region, Sample, Slot, Span
+from vlaudit.selection import EverySample
 from vlaudit.tables import Table
 
 HOSTILE = "<script>alert(1)</script>\"'&"
+CONDITIONS = {"shown": (), "flip": (Mirror(),), "covered": (Cover("scenery"),)}
+DESIGN = Design("any", EverySample(), CONDITIONS, MatchProbability())
 VOID = {"img", "br", "path", "use", "rect", "line", "circle", "meta"}
 
 
@@ -68,8 +71,8 @@ def unit(name, caption="a red dog runs", image_id=None):
     pixels[:, :10] = [255, 0, 0]
     image = Image.from_array(pixels)
     region = Region("dog", Box(3, 2, 12, 10), "dog")
-    sample = Sample(name, image_id or name, image, caption, (region,))
-    return Unit(name, sample, Slot(2, 5, "color", ("dog",)))
+    slot = Slot(2, 5, "color", ("dog",), answer="red", choices=("red", "blue"), asked=True)
+    return Unit(name, Sample(name, image_id or name, image, caption, (region,), slots=(slot,)))
 
 
 def made(rows, **facts):
@@ -124,7 +127,7 @@ def test_a_column_without_numbers_is_named():
 
 def test_bars_reach_as_far_as_their_means():
     table, units = made([{"a": 0.25, "b": True}, {"a": 0.25, "b": False}])
-    page = Page(Bars("Title", {"first": "a", "second": "b"}).render(table, units))
+    page = Page(Bars("Title", DESIGN, {"first": "a", "second": "b"}).render(table, units))
     fills = [rect for rect in page.all("rect") if rect.get("class", "").startswith("fill")]
     assert [fill["width"] for fill in fills] == ["25.00%", "50.00%"]
     assert "0.250" in page.text
@@ -133,21 +136,21 @@ def test_bars_reach_as_far_as_their_means():
 
 def test_bars_below_nought_start_at_nought():
     table, units = made([{"a": -1.0, "b": 3.0}])
-    page = Page(Bars("Title", {"first": "a", "second": "b"}, bounds=None).render(table, units))
+    page = Page(Bars("Title", DESIGN, {"first": "a", "second": "b"}, bounds=None).render(table, units))
     fills = [(r["x"], r["width"]) for r in page.all("rect") if r.get("class", "").startswith("fill")]
     assert fills == [("0.00%", "25.00%"), ("25.00%", "75.00%")]
 
 
 def test_groups_of_bars_that_are_none_are_refused():
     with pytest.raises(UsageError, match=r"groups must name labels of bars, got \['typo'\]"):
-        Bars("Title", {"a": "a"}, {"group": ("typo",)})
+        Bars("Title", DESIGN, {"a": "a"}, {"group": ("typo",)})
 
 
 def test_confusion_is_counted_by_truth():
     answers = ["red", "red", "blue", "teal", "blue"]
     truths = ["red", "red", "red", "red", "blue"]
     table, units = made([{"t": t, "a": a} for t, a in zip(truths, answers, strict=True)])
-    text = Confusion("Title", "t", "a", ("red", "blue", "green")).render(table, units)
+    text = Confusion("Title", DESIGN, "t", "a", ("red", "blue", "green")).render(table, units)
     rows = re.findall(r"<tr><th scope=\"row\">.*?</tr>", text)
     cells = [re.findall(r"<td[^>]*>(\d*)</td>", row) for row in rows]
     assert cells == [["50", "25", "", "25", "4"], ["", "100", "", "", "1"]], "red, blue, green, other, units"
@@ -156,14 +159,16 @@ def test_confusion_is_counted_by_truth():
 
 def test_confusion_without_a_known_truth_says_so():
     table, units = made([{"t": "teal", "a": "red"}])
-    assert "must contain one of red, blue" in render_exhibits([Confusion("T", "t", "a", ("red", "blue"))], table, units)
+    assert "must contain one of red, blue" in render_exhibits(
+        [Confusion("T", DESIGN, "t", "a", ("red", "blue"))], table, units
+    )
 
 
 def test_a_head_map_marks_the_highest_head():
     values = np.array([[0.1, 0.2, 0.3], [0.9, 0.5, 0.4]])
     table, units = made([{"h": values - 0.05, "flat": values.ravel()}, {"h": values + 0.05, "flat": values.ravel()}])
-    nested = HeadMap("Title", "h", first_layer=6).render(table, units)
-    assert nested == HeadMap("Title", "flat", shape=(2, 3), first_layer=6).render(table, units)
+    nested = HeadMap("Title", DESIGN, "h", first_layer=6).render(table, units)
+    assert nested == HeadMap("Title", DESIGN, "flat", shape=(2, 3), first_layer=6).render(table, units)
     cells = re.findall(r'<td class="([^"]*)"[^>]*>([^<]*)</td>', nested)
     assert [text for _, text in cells] == [".10", ".20", ".30", ".90", ".50", ".40"]
     assert [i for i, (kind, _) in enumerate(cells) if "marked" in kind] == [3]
@@ -172,21 +177,21 @@ def test_a_head_map_marks_the_highest_head():
 
 def test_heads_of_another_shape_are_named_and_stop_nothing():
     table, units = made([{"h": [0.1, 0.2], "x": 0.5}])
-    drawn = render_exhibits([HeadMap("Heads", "h"), Bars("Bars", {"x": "x"})], table, units)
+    drawn = render_exhibits([HeadMap("Heads", DESIGN, "h"), Bars("Bars", DESIGN, {"x": "x"})], table, units)
     assert "Not drawn: column &#39;h&#39; must have the shape (layers, heads)" in drawn
     assert 'class="exhibit bars"' in drawn
 
 
 def test_a_missing_column_or_an_empty_table_is_said():
     table, units = made([{"x": 0.5}])
-    assert "has no column &#39;y&#39;" in render_exhibits([Bars("Bars", {"y": "y"})], table, units)
-    assert "nothing was measured" in render_exhibits([Bars("Bars", {"y": "y"})], Table.of([]), {})
+    assert "has no column &#39;y&#39;" in render_exhibits([Bars("Bars", DESIGN, {"y": "y"})], table, units)
+    assert "nothing was measured" in render_exhibits([Bars("Bars", DESIGN, {"y": "y"})], Table.of([]), {})
 
 
 @pytest.fixture(scope="module")
 def curves():
     table, units = made([{"a": [0.0, 0.5, 1.0], "b": [0.2, 0.1, 0.0]}] * 4)
-    return Curves("Moves", {"model": "a", "$x^2$ <i>": "b"}, first=6, unit="$ <b>").render(table, units)
+    return Curves("Moves", DESIGN, {"model": "a", "$x^2$ <i>": "b"}, first=6, unit="$ <b>").render(table, units)
 
 
 def test_curves_are_drawn_in_the_colours_of_the_page(curves):
@@ -215,18 +220,20 @@ def test_curves_reach_beyond_the_drawing_for_nothing(curves):
 
 def test_the_same_curves_are_the_same_bytes(curves):
     table, units = made([{"a": [0.0, 0.5, 1.0], "b": [0.2, 0.1, 0.0]}] * 4)
-    assert Curves("Moves", {"model": "a", "$x^2$ <i>": "b"}, first=6, unit="$ <b>").render(table, units) == curves
+    assert (
+        Curves("Moves", DESIGN, {"model": "a", "$x^2$ <i>": "b"}, first=6, unit="$ <b>").render(table, units) == curves
+    )
 
 
 @pytest.mark.parametrize("count", [0, 9])
-def test_more_curves_than_can_be_told_apart_are_refused(count):
-    with pytest.raises(UsageError, match=f"1 to 8 curves can be told apart, got {count}"):
-        Curves("Title", {str(i): "a" for i in range(count)})
+def test_more_curves_than_can_be_distinguished_are_refused(count):
+    with pytest.raises(UsageError, match=f"between 1 and 8 curves can be distinguished, got {count}"):
+        Curves("Title", DESIGN, {str(i): "a" for i in range(count)})
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.floats(-9, 9) | st.just(float("nan"))), min_size=1, max_size=12))
 @settings(max_examples=50)
-def test_the_most_telling_samples_come_first_each_image_once(found):
+def test_extreme_samples_come_first_each_image_once(found):
     table = Table.of([{"unit_id": f"u{i:02}", "image_id": f"i{im}", "x": x} for i, (im, x) in enumerate(found)])
     rows = chosen(table, "x", "highest", 3)
     values = [found[row][1] for row in rows]
@@ -245,28 +252,23 @@ def test_ends_of_a_column():
     assert chosen(table, "x", "largest", 3) == [1, 3, 4], "the row of -3 shares its image with a larger one"
 
 
-def test_a_telling_sample_shows_picture_asked_word_and_numbers():
+def test_an_extreme_sample_shows_picture_tested_word_and_numbers():
     table, units = made([{"x": 0.1234, "right": True, "word": "red"}])
-    page = Telling("Title", "x", {"p": "x", "right": "right", "answer": "word"}).render(table, units)
+    page = ExtremeSamples("Title", DESIGN, "x", {"p": "x", "right": "right", "answer": "word"}).render(table, units)
     assert "a <mark>red</mark> dog runs" in page
     for value in ("0.123", "yes", "red"):
         assert f"<dd>{value}</dd>" in page
-    assert "left:10.0%;top:10.0%;width:30.0%;height:40.0%" in page, "what is asked for is outlined"
+    assert "left:10.0%;top:10.0%;width:30.0%;height:40.0%" in page, "the tested region is outlined"
 
 
 def pixels_of(uri):
     return np.asarray(PIL.Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2]))))
 
 
-@pytest.mark.parametrize("asked", [True, False], ids=["by condition", "by default"])
-def test_a_pair_shows_the_picture_and_its_mirror_image(asked):
+def test_a_pair_shows_the_pictures_of_its_conditions():
     table, units = made([{"l": 0.75, "r": 0.25, "ml": 0.5, "mr": 0.0}])
-
-    def asks(unit):
-        return {"shown": Ask(unit.sample, (), frozenset()), "flip": Ask(unit.sample, (Mirror(),), frozenset())}
-
-    pictures = ConditionPictures(asks, {"original": "shown", "mirrored": "flip"}) if asked else None
-    text = Pairs("Title", {"left": "l", "right": "r"}, {"left": "ml", "right": "mr"}, pictures=pictures).render(
+    pictures = {"original": "shown", "mirrored": "flip"}
+    text = Pairs("Title", DESIGN, {"left": "l", "right": "r"}, {"left": "ml", "right": "mr"}, pictures).render(
         table, units
     )
     page = Page(text)
@@ -277,20 +279,10 @@ def test_a_pair_shows_the_picture_and_its_mirror_image(asked):
     assert fills == ["75.00%", "25.00%", "50.00%", "0.00%"]
 
 
-def test_a_condition_that_refuses_its_sample_says_why():
+def test_a_condition_that_refuses_its_sample_gives_the_reason():
     table, units = made([{"x": 0.1}])
-
-    def asks(unit):
-        return {"gone": Ask(unit.sample, (Mirror(),), frozenset())}
-
-    class Refusing:
-        def __call__(self, unit):
-            raise DataError("no such picture")
-
-    assert "no such picture" in Telling("Title", "x", pictures=Refusing()).render(table, units)
-    assert "no picture" not in Telling("Title", "x", pictures=ConditionPictures(asks, {"a": "gone"})).render(
-        table, units
-    )
+    text = ExtremeSamples("Title", DESIGN, "x", pictures={"covered": "covered"}).render(table, units)
+    assert "no scenery slot of its caption is linked to a region" in text
 
 
 def test_a_picture_that_cannot_be_read_is_said_and_stops_nothing():
@@ -299,9 +291,9 @@ def test_a_picture_that_cannot_be_read_is_said_and_stops_nothing():
 
     shown = thumbnail("label", Image("key", 10, 10, broken), "caption")
     assert shown.uri == ""
-    table, units = made([{"x": 0.1}])
-    gone = Telling("Title", "x", pictures=lambda unit: {"a": Image("key", 10, 10, broken)})
-    assert "no picture" in gone.render(table, units)
+    table, _ = made([{"x": 0.1}])
+    units = {"u0": Unit("u0", Sample("u0", "i0", Image("key", 10, 10, broken), "a red dog runs"))}
+    assert "no picture" in ExtremeSamples("Title", DESIGN, "x").render(table, units)
 
 
 @given(st.integers(1, 900), st.integers(1, 900))
@@ -334,13 +326,13 @@ def test_text_from_data_is_never_markup():
     row = {"unit_id": HOSTILE, "image_id": HOSTILE, "x": 0.5, "a": [0.1, 0.2], "h": [[0.1, 0.2]], "t": HOSTILE}
     table = Table.of([row])
     shown = [
-        Bars(HOSTILE, {HOSTILE: "x"}, {HOSTILE: (HOSTILE,)}, unit=HOSTILE, note=HOSTILE),
-        Confusion(HOSTILE, "t", "t", (HOSTILE,), note=HOSTILE),
-        Curves(HOSTILE, {HOSTILE: "a"}, axis=HOSTILE, unit=HOSTILE, places=(HOSTILE, "2"), note=HOSTILE),
-        HeadMap(HOSTILE, "h", unit=HOSTILE, note=HOSTILE),
-        Pairs(HOSTILE, {HOSTILE: "x"}, {HOSTILE: "x"}, labels=(HOSTILE, "b"), note=HOSTILE),
-        Telling(HOSTILE, "x", {HOSTILE: "t"}, note=HOSTILE),
-        Bars("missing", {"a": HOSTILE}),
+        Bars(HOSTILE, DESIGN, {HOSTILE: "x"}, {HOSTILE: (HOSTILE,)}, unit=HOSTILE, note=HOSTILE),
+        Confusion(HOSTILE, DESIGN, "t", "t", (HOSTILE,), note=HOSTILE),
+        Curves(HOSTILE, DESIGN, {HOSTILE: "a"}, axis=HOSTILE, unit=HOSTILE, places=(HOSTILE, "2"), note=HOSTILE),
+        HeadMap(HOSTILE, DESIGN, "h", unit=HOSTILE, note=HOSTILE),
+        Pairs(HOSTILE, DESIGN, {HOSTILE: "x"}, {HOSTILE: "x"}, pictures={HOSTILE: "shown", "b": "flip"}, note=HOSTILE),
+        ExtremeSamples(HOSTILE, DESIGN, "x", {HOSTILE: "t"}, note=HOSTILE),
+        Bars("missing", DESIGN, {"a": HOSTILE}),
     ]
     page = Page(render_exhibits(shown, table, units))
     assert page.text.count("alert(1)") > 20
@@ -351,7 +343,9 @@ def test_text_from_data_is_never_markup():
 
 def test_drawings_fetch_nothing():
     table, units = made([{"x": 0.5, "a": [0.1, 0.2], "h": [[0.1, 0.2]]}])
-    text = render_exhibits([Telling("T", "x"), Curves("C", {"a": "a"}), HeadMap("H", "h")], table, units)
+    text = render_exhibits(
+        [ExtremeSamples("T", DESIGN, "x"), Curves("C", DESIGN, {"a": "a"}), HeadMap("H", DESIGN, "h")], table, units
+    )
     for _, attrs in Page(text).elements:
         for name in ("src", "href", "xlink:href"):
             assert attrs.get(name, "#").startswith(("#", "data:"))

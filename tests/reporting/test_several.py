@@ -170,7 +170,11 @@ def test_text_of_a_document_is_never_markup(demo):
 
 def test_a_curve_of_several_models_is_one_plot_with_a_line_each(demo):
     made = demo.units(8)
-    (one,) = draw([Curves("T", {"a": "moves", "b": "control"})], [(demo.table(made), made)], several=True)
+    (one,) = draw(
+        [Curves("T", demo.DESIGN, {"a": "moves", "b": "control"})],
+        {demo.DESIGN.id: (demo.table(made), made)},
+        several=True,
+    )
     text = joined({"albef": one.plain, "bert": one.plain}, SEVEN)
     assert text.count("<figure") == 1
     assert len(re.findall(r'class="drawing"', text)) == 2
@@ -188,7 +192,9 @@ def test_too_many_models_have_a_picture_each(demo):
 
 def test_what_a_model_lacks_is_said_once(demo):
     made = demo.units(4)
-    lacking = draw([Curves("T", {"a": "nowhere"})], [(demo.table(made), made)], several=True)
+    lacking = draw(
+        [Curves("T", demo.DESIGN, {"a": "nowhere"})], {demo.DESIGN.id: (demo.table(made), made)}, several=True
+    )
     document = demo.document_of_several(("albef", "uniter"))
     name = document.findings[0].id
     text = render_sections(document, {(name, "albef"): lacking, (name, "uniter"): lacking})

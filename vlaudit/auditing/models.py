@@ -1,4 +1,4 @@
-"""The models of a run: all are loaded and checked before anything runs, and one at a time is kept."""
+"""The models of a run: each is loaded and checked before anything runs, and one at a time is kept in memory."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from vlaudit.auditing.options import Asked
+from vlaudit.auditing.options import ModelOptions
 from vlaudit.errors import CheckpointError, RefusedSample, UsageError
 from vlaudit.known_failures import KnownFailure, known_failures_of
 from vlaudit.models.base import Architecture, ForwardRequest, ModelAdapter
@@ -18,50 +18,50 @@ from vlaudit.samples import Sample
 
 
 class Models:
-    """The models that were asked for, by family; one that is not in memory is loaded when it is looked up.
+    """The models of a run by family, loaded on demand.
 
-    `check` finds every mistake before any long work. A single model then stays; of several only the one whose audits
-    run is held, so that a run needs the memory of the largest, and pays for that by loading each twice.
+    `check` finds every mistake before any long work. A single model stays in memory. Of several, only the one under
+    audit does: a run needs the memory of the largest, and each model is loaded twice.
     """
 
-    def __init__(self, asked: Sequence[Asked], *, keep: bool | None = None) -> None:
-        self._asked = {one.family: one for one in asked}
-        self._keep = len(asked) == 1 if keep is None else keep
+    def __init__(self, options: Sequence[ModelOptions], *, keep: bool | None = None) -> None:
+        self._options = {one.family: one for one in options}
+        self._keep = len(options) == 1 if keep is None else keep
         self._loaded: dict[str, ModelAdapter] = {}
         self._subjects: dict[str, Subject] = {}
         self._architectures: dict[str, Architecture] = {}
         self._known_failures: dict[str, tuple[KnownFailure, ...]] = {}
 
     def check(self, samples: Sequence[Sample], data: str) -> None:
-        """Load every model once; a `VlauditError` says what is wrong with one, or that it can read none of the samples.
+        """Load every model once; `VlauditError` if one cannot be loaded or can read none of the samples.
 
-        `data` is what the samples are called on the command line.
+        `data` is the name of the samples on the command line.
         """
-        for family in self._asked:
-            if ":" not in family:  # a file of one's own is run once, when its model is made
+        for family in self._options:
+            if ":" not in family:  # a file is run once, when its model is made
                 find_family(family)
-        for family in self._asked:
+        for family in self._options:
             _check_readable(family, self[family], samples, data)
             self.release(family)
 
     def __getitem__(self, family: str) -> ModelAdapter:
         if family not in self._loaded:
-            self._loaded[family] = self._load(self._asked[family])
+            self._loaded[family] = self._load(self._options[family])
         return self._loaded[family]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._asked)
+        return iter(self._options)
 
     def __len__(self) -> int:
-        return len(self._asked)
+        return len(self._options)
 
     def release(self, family: str) -> None:
-        """Let a model go whose audits are done; it is loaded again should anybody ask."""
+        """Free a model's memory after its audits; it is reloaded on demand."""
         if not self._keep and self._loaded.pop(family, None) is not None:
-            gc.collect()  # networks refer to themselves; without this the next one is loaded beside them
+            gc.collect()  # networks hold reference cycles: without this the next model is loaded next to them
 
     def subject(self, family: str) -> Subject:
-        """Return what was loaded, as the report names it."""
+        """Return the description of a loaded model for the report."""
         self._load_once(family)
         return self._subjects[family]
 
@@ -80,30 +80,30 @@ class Models:
             _ = self[family]
             self.release(family)
 
-    def _load(self, asked: Asked) -> ModelAdapter:
+    def _load(self, options: ModelOptions) -> ModelAdapter:
         model = load(
-            asked.family,
-            checkpoint=asked.checkpoint,
-            device=asked.device,
-            dtype=asked.dtype,
-            tokenizer=asked.tokenizer,
-            download=asked.download,
+            options.family,
+            checkpoint=options.checkpoint,
+            device=options.device,
+            dtype=options.dtype,
+            tokenizer=options.tokenizer,
+            download=options.download,
         )
-        subject = _subject(model, asked)
-        if asked.family not in self._subjects:
-            self._architectures[asked.family] = model.capabilities.architecture
-            self._known_failures[asked.family] = _known_failures(model, asked)
-        known = self._subjects.setdefault(asked.family, subject)
+        subject = _subject(model, options)
+        if options.family not in self._subjects:
+            self._architectures[options.family] = model.capabilities.architecture
+            self._known_failures[options.family] = _known_failures(model, options)
+        known = self._subjects.setdefault(options.family, subject)
         if subject.fingerprint != known.fingerprint:
             raise CheckpointError(
-                f"--model {asked.family}: the weights of {subject.checkpoint} changed while the run went on: they were "
+                f"--model {options.family}: the weights of {subject.checkpoint} changed during the run: they were "
                 f"{known.fingerprint[:12]}... and are {subject.fingerprint[:12]}...; run again"
             )
         return model
 
 
 def _check_readable(family: str, model: ModelAdapter, samples: Sequence[Sample], data: str) -> None:
-    """Raise `UsageError` where a model refuses all of the samples, whatever it is asked."""
+    """Raise `UsageError` if a model refuses all of the samples."""
     reasons = Counter[str]()
     for sample in samples:
         reason = model.refusal(ForwardRequest(sample, frozenset())) or _unreadable(model, sample)
@@ -118,7 +118,7 @@ def _check_readable(family: str, model: ModelAdapter, samples: Sequence[Sample],
 
 
 def _unreadable(model: ModelAdapter, sample: Sample) -> str | None:
-    """Say why the pixels that a model of patches needs are not to be had, or None."""
+    """Return why a patch-based model cannot read the sample's pixels, or None."""
     if model.capabilities.visual_unit != "patch" or sample.image is None:
         return None
     try:
@@ -128,22 +128,22 @@ def _unreadable(model: ModelAdapter, sample: Sample) -> str | None:
     return None
 
 
-def _known_failures(model: ModelAdapter, asked: Asked) -> tuple[KnownFailure, ...]:
+def _known_failures(model: ModelAdapter, options: ModelOptions) -> tuple[KnownFailure, ...]:
     provenance = getattr(model, "provenance", None)
-    path = provenance.path if provenance else asked.checkpoint
+    path = provenance.path if provenance else options.checkpoint
     return () if path is None else known_failures_of(path, model.fingerprint)
 
 
-def _subject(model: ModelAdapter, asked: Asked) -> Subject:
+def _subject(model: ModelAdapter, options: ModelOptions) -> Subject:
     provenance = getattr(model, "provenance", None)
-    path = asked.checkpoint
+    path = options.checkpoint
     return Subject(
-        family=asked.family,
+        family=options.family,
         checkpoint=str(path or ("bundled" if provenance else "none")),
         fingerprint=model.fingerprint.removeprefix("sha256:"),
         layout=provenance.layout if provenance else "",
         vocabulary=Path(provenance.vocabulary).name if provenance else "",
         keys=str(provenance.keys) if provenance else "",
         device=str(getattr(model, "device", "cpu")),
-        dtype=asked.dtype,
+        dtype=options.dtype,
     )

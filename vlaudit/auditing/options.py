@@ -10,7 +10,7 @@ DEFAULT_LIMIT = 300
 
 
 @dataclass(frozen=True)
-class Asked:
+class ModelOptions:
     """One model to audit: its family and how to load it."""
 
     family: str
@@ -25,7 +25,7 @@ class Asked:
 class Options:
     """The settings of a run."""
 
-    models: tuple[Asked, ...]
+    models: tuple[ModelOptions, ...]
     data: str
     limit: int
     batch_size: int | None
@@ -33,5 +33,5 @@ class Options:
     thresholds: Path | None
     expect: str
     gate: bool
-    json: Path | None
+    json: Path
     html: Path

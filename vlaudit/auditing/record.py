@@ -1,21 +1,23 @@
-"""What a session writes down: verdicts as they fall, and at its end the document and the report.
+"""Verdicts, counts and exhibits of a run, collected from one process or several, and the document they make.
 
-Verdicts travel in pytest's `user_properties`, so that they arrive from workers (pytest-xdist) as they do from this
-process; what was measured and drawn travels once, when a worker ends.
+Every verdict is serialized once, as its test ends, without the finding: findings are known from the collected cases.
+Exhibits, counts and findings of another process (pytest-xdist) arrive once, when it ends.
 """
 
 from __future__ import annotations
 
-import json
 import platform
-from collections import defaultdict
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict
+
 from vlaudit.auditing.judging import Decided
 from vlaudit.auditing.run import Run
+from vlaudit.findings import Finding
 from vlaudit.reporting.document import (
     Counts,
     CriterionRecord,
@@ -28,136 +30,146 @@ from vlaudit.reporting.document import (
 )
 from vlaudit.reporting.exhibits import Drawn, draw
 
-PROPERTY = "vlaudit"
-"""Name of the property that carries a verdict."""
-
-Properties = list[tuple[str, object]]
-"""The `user_properties` of a test."""
+Key = tuple[str, str]
+"""Id of a finding and family of a model."""
 
 
-class Ledger:
-    """Gathers what the report needs, in the process that writes it."""
+class VerdictRecord(BaseModel):
+    """A verdict on its way from a test to the document."""
+
+    model_config = ConfigDict(frozen=True)
+
+    finding: str
+    model: str
+    criterion: CriterionRecord
+
+    @classmethod
+    def of(cls, decided: Decided, duration: float) -> VerdictRecord:
+        """Return the record of a decided case; `duration` of its test in seconds."""
+        finding = decided.case.finding.id
+        criterion = criterion_record(decided.verdict, finding, known_failure=decided.known_failure, duration=duration)
+        return cls(finding=finding, model=decided.family, criterion=criterion)
+
+
+class RunRecord:
+    """Everything that the report of a run needs, in the process that writes it."""
 
     def __init__(self, run: Run, command: str) -> None:
         self.run, self.command = run, command
         self.started = datetime.now(UTC)
-        self._criteria: dict[tuple[str, str], list[CriterionRecord]] = defaultdict(list)
-        self._findings: dict[tuple[str, str], FindingRecord] = {}
-        self._drawn: dict[tuple[str, str], list[Drawn]] = {}
-        self._counts: dict[tuple[str, str], Counts] = {}
+        self.exhibits: dict[Key, list[Drawn]] = {}
+        """Exhibits by finding and model."""
+        self._criteria: dict[Key, list[CriterionRecord]] = defaultdict(list)
+        self._counts: dict[Key, Counts] = {}
+        self._findings: dict[str, Finding] = {}  # of other processes
 
-    def note(self, properties: Properties) -> None:
-        """Write down the verdict that the properties of a test carry, if they carry one."""
-        carried = dict(properties).get(PROPERTY)
-        if not isinstance(carried, str):
-            return
-        held = json.loads(carried)
-        finding = FindingRecord.model_validate_json(json.dumps(held["finding"]))
-        key = finding.id, finding.model
-        self._findings[key] = finding
-        self._criteria[key].append(CriterionRecord.model_validate_json(json.dumps(held["criterion"])))
+    def add(self, verdict: VerdictRecord) -> None:
+        """Add a verdict."""
+        self._criteria[verdict.finding, verdict.model].append(verdict.criterion)
 
-    def receive(self, drawn: Mapping[str, Any]) -> None:
-        """Take what `drawn_by` gave, of this process or of a worker."""
-        for entry in drawn.get("findings", ()):
+    def add_measurements(self, measurements: Mapping[str, Any]) -> None:
+        """Add what `measurements_of` returned, in this process or another."""
+        for fields in measurements.get("findings", ()):
+            self._findings[fields["id"]] = Finding(**fields)
+        for entry in measurements.get("measured", ()):
             key = entry["finding"], entry["model"]
-            self._drawn[key] = [Drawn(**one) for one in entry["exhibits"]]
+            self.exhibits[key] = [Drawn(**one) for one in entry["exhibits"]]
             self._counts[key] = Counts.model_validate(entry["counts"])
 
     @property
-    def filled(self) -> bool:
-        """Whether any criterion was looked at."""
-        return bool(self._criteria)
+    def empty(self) -> bool:
+        """Whether no criterion has a verdict."""
+        return not self._criteria
 
     @property
-    def judged(self) -> bool:
-        """Whether any criterion was judged on numbers."""
+    def decided(self) -> bool:
+        """Whether any criterion passed or failed."""
         return any(one.outcome in ("pass", "fail") for rows in self._criteria.values() for one in rows)
 
-    @property
-    def exhibits(self) -> dict[tuple[str, str], list[Drawn]]:
-        """What is drawn under each finding, by finding and family."""
-        return self._drawn
-
     def document(self) -> RunDocument:
-        """Return the run as a document: model by model, findings in the order in which their tests ran."""
+        """Return the run as a document: model by model, findings in the order of their tests."""
         options, run = self.run.options, self.run
         families = list(run.models)
-        findings = tuple(
-            finding.model_copy(
-                update={"criteria": tuple(self._criteria[key]), "counts": self._counts.get(key, Counts())}
-            )
-            for key, finding in sorted(self._findings.items(), key=lambda item: families.index(item[0][1]))
-        )
+        findings = self._finding_records(families)
         return RunDocument.of(
             versions=_versions(),
             started=self.started,
             seconds=round((datetime.now(UTC) - self.started).total_seconds(), 1),
             command=self.command,
             subject=tuple(run.models.subject(family) for family in families),
-            data=self._data(findings),
+            data=_data_record(run, findings),
             expect=options.expect,
             gate=options.gate,
             alpha=run.thresholds.alpha,
-            m=max((self._count(family) for family in families), default=0),
+            m=max((_count(run, family) for family in families), default=0),
             findings=findings,
         )
 
-    def _count(self, family: str) -> int:
-        """Return how many criteria share the error of a model."""
-        run = self.run
-        architecture = run.models.architecture(family)
-        return run.thresholds.count(family, run.data_name, run.options.expect, architecture=architecture)
+    def _finding_records(self, families: Sequence[str]) -> tuple[FindingRecord, ...]:
+        known = self._findings | self.run.findings
+        keys = sorted((key for key in self._criteria if key[0] in known), key=lambda key: families.index(key[1]))
+        return tuple(
+            finding_record(
+                known[finding], model, tuple(self._criteria[finding, model]), self._counts.get((finding, model))
+            )
+            for finding, model in keys
+        )
 
-    def _data(self, findings: tuple[FindingRecord, ...]) -> DataRecord:
-        refused: dict[str, int] = defaultdict(int)
-        for refusal in self.run.data.refusals:
-            refused[refusal.reason] += 1
-        for finding in findings:
-            for reason, count in finding.counts.refused.items():
-                refused[reason] += count
-        counts = Counts(
+
+def _count(run: Run, family: str) -> int:
+    """Return how many criteria share the error of a model."""
+    architecture = run.models.architecture(family)
+    return run.thresholds.count(family, run.data_name, run.options.expect, architecture=architecture)
+
+
+def _data_record(run: Run, findings: Sequence[FindingRecord]) -> DataRecord:
+    refused = Counter(refusal.reason for refusal in run.data.refusals)
+    for finding in findings:
+        refused.update(finding.counts.refused)
+    return DataRecord(
+        spec=run.options.data,
+        description=run.data.describe(),
+        seed=run.options.seed,
+        limit=run.options.limit,
+        counts=Counts(
             planned=sum(finding.counts.planned for finding in findings),
             measured=sum(finding.counts.measured for finding in findings),
             refused=dict(refused),
-        )
-        options = self.run.options
-        return DataRecord(
-            spec=options.data,
-            description=self.run.data.describe(),
-            seed=options.seed,
-            limit=options.limit,
-            counts=counts,
-        )
+        ),
+    )
 
 
-def properties(decided: Decided, duration: float) -> Properties:
-    """Return the properties of a test: its verdict whole for us, and its numbers by name for JUnit XML."""
-    verdict, finding = decided.verdict, decided.case.finding
-    criterion = criterion_record(verdict, finding.id, known_failure=decided.known_failure, duration=duration)
-    record = finding_record(finding, decided.family, ())
-    whole = {"finding": record.model_dump(mode="json"), "criterion": criterion.model_dump(mode="json")}
-    numbers = criterion.model_dump(mode="json", include={"outcome", "value", "low", "high", "bound", "clusters"})
-    named: Properties = [(name, value) for name, value in numbers.items() if value is not None]
-    return [*named, (PROPERTY, json.dumps(whole))]
+def measurements_of(run: Run) -> dict[str, Any]:
+    """Return the findings, counts and drawn exhibits of this process as plain values, which can leave a worker."""
+    return {
+        "findings": [_text_fields(finding) for finding in run.findings.values()],
+        "measured": [_measured(run, family, finding_id) for family, finding_id in run.measured_findings()],
+    }
 
 
-def drawn_by(run: Run) -> dict[str, Any]:
-    """Draw the exhibits of every finding that this process measured; plain values, fit to leave a worker."""
-    return {"findings": [_drawn(run, family, finding_id) for family, finding_id in run.measured_findings()]}
+def _text_fields(finding: Finding) -> dict[str, Any]:
+    return {
+        "id": finding.id,
+        "claim": finding.claim,
+        "source": finding.source,
+        "failing": finding.failing,
+        "published": dict(finding.published),
+    }
 
 
-def _drawn(run: Run, family: str, finding_id: str) -> dict[str, Any]:
-    finding, designs = run.findings[finding_id], run.designs_of(family, finding_id)
-    planned = measured = 0
-    refused: dict[str, int] = defaultdict(int)
+def _measured(run: Run, family: str, finding_id: str) -> dict[str, Any]:
+    designs = run.designs_of(family, finding_id)
     measurements = {design.id: (run.table(family, design), run.units(family, design)) for design in designs}
-    for table, _ in measurements.values():
-        planned, measured = planned + table.planned, measured + len(table)
-        for reason, count in table.refused.items():
-            refused[reason] += count
-    exhibits = draw(finding.exhibits, measurements, several=len(run.models) > 1)
-    counts = {"planned": planned, "measured": measured, "refused": dict(refused)}
+    tables = [table for table, _ in measurements.values()]
+    refused = Counter[str]()
+    for table in tables:
+        refused.update(table.refused)
+    counts = {
+        "planned": sum(table.planned for table in tables),
+        "measured": sum(len(table) for table in tables),
+        "refused": dict(refused),
+    }
+    exhibits = draw(run.findings[finding_id].exhibits, measurements, several=len(run.models) > 1)
     return {"finding": finding_id, "model": family, "exhibits": [one._asdict() for one in exhibits], "counts": counts}
 
 

@@ -1,12 +1,14 @@
-"""The pytest plugin, registered by its `pytest11` entry point and in no other way.
+"""The pytest plugin, registered by its `pytest11` entry point only.
 
-Hooks hand over to plain functions; nothing is imported here that a run without `--model` does not need.
+Hooks call plain functions. A run without `--model` imports nothing heavy and changes no test.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import sys
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +16,7 @@ import pytest
 from vlaudit.errors import VlauditError
 from vlaudit.execution.paused_gc import paused_gc
 from vlaudit.openmp import use_passive_wait
-from vlaudit.plugin.options import OPTIONS, add_options, families, read_options, unfinished
+from vlaudit.plugin.options import OPTIONS, add_options, add_short_names, families, paths_among, read_options
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -22,37 +24,51 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add_options(parser)
 
 
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_load_initial_conftests(
+    early_config: pytest.Config, parser: pytest.Parser, args: list[str]
+) -> Generator[None, None, None]:
+    """Add the short names of the options after every conftest.py has added its own."""
+    early_config.known_args_namespace.file_or_dir[:] = paths_among(args, early_config, parser)
+    try:
+        yield
+    finally:
+        add_short_names(parser, args)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the mark known; read the options, and tell pytest-html where to write before it looks."""
+    """Register the mark; where a model is named, read the options and register the fixtures."""
     config.addinivalue_line(
         "markers", "audit(finding, design): the finding that a test judges, and the design it reads"
     )
-    if config.option.collectonly:
-        return
     try:
-        options = read_options(config)
+        if families(config):
+            _register_fixtures(config)
+        options = None if config.option.collectonly else read_options(config)
     except VlauditError as error:
         raise pytest.UsageError(str(error)) from None
     if options is not None:
         config.stash[OPTIONS] = options
         use_passive_wait()
-        _name_fixtures(config)
-        if not hasattr(config, "workerinput"):  # a worker of pytest-xdist writes no report
-            config.option.htmlpath = str(unfinished(options.html))
-            config.option.self_contained_html = True
 
 
-def _name_fixtures(config: pytest.Config) -> None:
-    """Load the fixtures of an audit where no conftest.py names them: inside a wheel, beside the package in a clone."""
-    for name in ("vlaudit.fixtures", "fixtures"):
-        if importlib.util.find_spec(name) is not None:
-            config.pluginmanager.import_plugin(f"{name}.model")
-            return
+def _register_fixtures(config: pytest.Config) -> None:
+    """Load `fixtures/model.py`, inside a wheel or next to the package in a clone, under a name that only we have."""
+    package = Path(__file__).parents[1]
+    candidates = (folder / "fixtures" / "model.py" for folder in (package, package.parent))
+    spec = importlib.util.spec_from_file_location(
+        "vlaudit_fixtures", next(path for path in candidates if path.is_file())
+    )
+    assert spec is not None  # noqa: S101 (a .py file has one)
+    assert spec.loader is not None  # noqa: S101 (as above)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    config.pluginmanager.register(module, "vlaudit-fixtures")
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Load and check all that was asked for before anything is collected; a mistake is a usage error, exit code 4."""
+    """Load and check everything before collection; a mistake is a usage error, exit code 4."""
     options = session.config.stash.get(OPTIONS, None)
     if options is None:
         return
@@ -67,21 +83,43 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run whatever asks for a model once a family; ids hold the family, never the path."""
-    if "model" not in metafunc.fixturenames:
-        return
-    try:
-        names = families(metafunc.config)
-    except VlauditError as error:
-        raise pytest.UsageError(str(error)) from None
-    if not names:
-        raise pytest.UsageError(f"{metafunc.definition.nodeid} audits a model: name one with --model, such as albef")
-    metafunc.parametrize("model", names, indirect=True, scope="session")
+    """Run each audit once per model; ids hold the family, never the path."""
+    names = families(metafunc.config)
+    if names and "model" in metafunc.fixturenames and is_audit(metafunc.definition):
+        metafunc.parametrize("model", names, indirect=True, scope="session")
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Refuse to run audits without a model."""
+    config = session.config
+    audits = [] if families(config) or config.option.collectonly else [item for item in session.items if is_audit(item)]
+    if audits:
+        raise pytest.UsageError(
+            f"{audits[0].nodeid}{f' and {len(audits) - 1} more tests' if audits[1:] else ''} audit a model: "
+            "name one with --model, such as --model albef, or leave audits out with -m 'not audit'"
+        )
+
+
+def is_audit(item: pytest.Item) -> bool:
+    """Whether a test, or one of its parameter sets, has the mark of an audit: `audit` with a finding."""
+    findings = sys.modules.get("vlaudit.findings")  # where nobody has imported it, no mark can hold one
+    if findings is None:
+        return False
+    sets = [value for mark in item.iter_markers("parametrize") for value in mark.args[1:2]]
+    marks = [
+        mark
+        for values in sets
+        if isinstance(values, list | tuple)
+        for one in values
+        for mark in getattr(one, "marks", ())
+    ]
+    marks += item.iter_markers()
+    return any(mark.name == "audit" and isinstance(arg, findings.Finding) for mark in marks for arg in mark.args[:1])
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> Generator[None, Any, pytest.TestReport]:
-    """Let a verdict travel with the reports of its test."""
+    """Add the verdict to the properties of its test, so that it travels with the report."""
     if call.when == "call" and item.get_closest_marker("audit") is not None:
         from vlaudit.plugin.outcomes import attach  # noqa: PLC0415 (as above)
 

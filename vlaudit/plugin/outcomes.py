@@ -6,18 +6,21 @@ import pytest
 
 from vlaudit.auditing.cases import MARK, make_case
 from vlaudit.auditing.judging import Decided, NotDemanded, judge
-from vlaudit.auditing.record import properties
+from vlaudit.auditing.record import VerdictRecord
 from vlaudit.auditing.run import Run
 from vlaudit.errors import UsageError
 from vlaudit.findings import AuditCase
-from vlaudit.models.base import ModelAdapter
-from vlaudit.tables import Table
 
 RUN: pytest.StashKey[Run] = pytest.StashKey()
 """Key of the run in the stash of a session."""
 
 DECIDED: pytest.StashKey[Decided] = pytest.StashKey()
 """Key of the decided criterion in the stash of an item."""
+
+PROPERTY = "vlaudit"
+"""Name of the test property that carries a verdict; properties arrive from the workers of pytest-xdist."""
+
+_NUMBERS = ("outcome", "value", "low", "high", "bound", "clusters")  # as properties of their own, for JUnit XML
 
 CASE: pytest.StashKey[AuditCase] = pytest.StashKey()
 """Key of the audit case in the stash of an item."""
@@ -29,16 +32,6 @@ class Judge:
     def __init__(self, run: Run, family: str, item: pytest.Item) -> None:
         self._run, self._family, self._item = run, family, item
         self.case = case_of(item)
-
-    @property
-    def model(self) -> ModelAdapter:
-        """The model under audit."""
-        return self._run.models[self._family]
-
-    @property
-    def table(self) -> Table:
-        """One row per unit of the design."""
-        return self._run.table(self._family, self.case.design)
 
     def __call__(self) -> None:
         """Judge the case and report it."""
@@ -123,7 +116,11 @@ def judge_of(request: pytest.FixtureRequest) -> Judge:
 
 
 def attach(item: pytest.Item, duration: float) -> None:
-    """Put the decided criterion of a test into its properties."""
+    """Add the verdict of a test to its properties."""
     decided = item.stash.get(DECIDED, None)
-    if decided is not None:
-        item.user_properties += properties(decided, duration)
+    if decided is None:
+        return
+    verdict = VerdictRecord.of(decided, duration)
+    numbers = ((name, getattr(verdict.criterion, name)) for name in _NUMBERS)
+    item.user_properties += [(name, value) for name, value in numbers if value is not None]
+    item.user_properties.append((PROPERTY, verdict.model_dump_json()))

@@ -1,26 +1,23 @@
-"""The hooks of a session that audits; registered once everything that was asked for is loaded."""
+"""The hooks of a session that audits, registered once models, data and thresholds are loaded."""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Generator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from pytest_html.basereport import BaseReport
+from markupsafe import escape
 
 from vlaudit.auditing.cases import cases_of, names_of
 from vlaudit.auditing.options import Options
-from vlaudit.auditing.record import Ledger, drawn_by
+from vlaudit.auditing.record import RunRecord, VerdictRecord, measurements_of
 from vlaudit.auditing.run import Run
 from vlaudit.errors import VlauditError
-from vlaudit.plugin.options import unfinished
-from vlaudit.plugin.outcomes import RUN, audited, case_of
-from vlaudit.plugin.uncaptured import Uncaptured
+from vlaudit.plugin.appendix import Appendix
+from vlaudit.plugin.outcomes import PROPERTY, RUN, audited, case_of
+from vlaudit.plugin.terminal import Terminal
 from vlaudit.reporting.document import RunDocument
-from vlaudit.reporting.files import check_writable
-from vlaudit.reporting.html import finish, render_sections, report_title
+from vlaudit.reporting.files import check_writable, write_whole
+from vlaudit.reporting.html import render_page
 from vlaudit.reporting.terminal import verdict_table
 
 
@@ -29,26 +26,21 @@ class AuditSession:
 
     def __init__(self, run: Run, config: pytest.Config) -> None:
         self.run, self.config = run, config
-        self.ledger = Ledger(run, " ".join(["pytest", *map(str, config.invocation_params.args)]))
-        run.stream = Uncaptured(config)
         self.is_worker = hasattr(config, "workerinput")
-        self._page = unfinished(run.options.html)
-        self._document: RunDocument | None = None
-        self._report: str | None = None
+        self.record = RunRecord(run, " ".join(["pytest", *map(str, config.invocation_params.args)]))
+        self.appendix = Appendix(config)
+        self.document: RunDocument | None = None
+        run.stream = Terminal(config)
 
     @classmethod
     def begin(cls, options: Options, config: pytest.Config) -> AuditSession:
-        """Check where reports go, load what was asked for, and tell pytest-html where to write."""
-        for path in (options.html, _json_path(options)):
+        """Check where reports go, and load everything; a `VlauditError` names a mistake."""
+        for path in (options.html, options.json):
             check_writable(path)
         is_worker = hasattr(config, "workerinput")
-        elsewhere = not is_worker and getattr(config.option, "dist", "no") != "no"  # workers of pytest-xdist audit
-        session = cls(Run.prepare(options, elsewhere=elsewhere, checked=is_worker), config)
-        config.stash[RUN] = session.run
-        if not session.is_worker:
-            config.option.htmlpath = str(session._page)
-            config.option.self_contained_html = True
-        return session
+        has_workers = not is_worker and getattr(config.option, "dist", "no") != "no"
+        run = config.stash[RUN] = Run.prepare(options, elsewhere=has_workers, checked=is_worker)
+        return cls(run, config)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -62,40 +54,44 @@ class AuditSession:
             raise pytest.UsageError(str(error)) from None
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Note what the tests that were not deselected need."""
+        """Register the cases of the tests that will run."""
         try:
             self.run.select(case for item in session.items if (case := audited(item)) is not None)
         except VlauditError as error:
             raise pytest.UsageError(str(error)) from None
 
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Write down the verdicts, wherever they fell."""
-        if report.when == "call" and not self.is_worker:
-            self.ledger.note(report.user_properties)
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Add a failed collection to the appendix."""
+        if report.failed:
+            self.appendix.add(report)
 
-    @pytest.hookimpl(wrapper=True, trylast=True)
-    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, None, None]:
-        """Draw what was measured here, let pytest-html write, and finish its page before the terminal sums up."""
-        drawn = drawn_by(self.run)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Collect the verdicts, of this process or its workers."""
+        self.appendix.add(report)
+        for name, value in report.user_properties:
+            if name == PROPERTY and report.when == "call":
+                self.record.add(VerdictRecord.model_validate_json(str(value)))
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Write the report, or as a worker send what it needs; a gate that decided nothing fails."""
+        measurements = measurements_of(self.run)
         if self.is_worker:
-            self.config.workeroutput["vlaudit"] = drawn  # type: ignore[attr-defined]  # pytest-xdist's
-        self.ledger.receive(drawn)
-        if self.run.options.gate and not self.ledger.judged and session.exitstatus == pytest.ExitCode.OK:
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
-        yield
-        if self.is_worker:
+            self.config.workeroutput["vlaudit"] = measurements  # type: ignore[attr-defined]  # pytest-xdist's
             return
-        if self.ledger.filled:
-            self._document = self.ledger.document()
-            self._document.to_json(_json_path(self.run.options))
-            self._report = self._finished()
-        else:  # no verdict fell: there is nothing to report, and an earlier report stays
-            self._silence_pytest_html()
-            self._page.unlink(missing_ok=True)
+        self.record.add_measurements(measurements)
+        if self.run.options.gate and not self.record.decided and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        if not self.record.empty:  # otherwise an earlier report stays
+            self._write()
+
+    def _write(self) -> None:
+        self.document = self.record.document()
+        self.document.to_json(self.run.options.json)
+        write_whole(self.run.options.html, render_page(self.document, self.record.exhibits, self.appendix.table()))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
-        """Send all audits of a model to one worker, so that its passes run once; a --dist of the user's own stays."""
+        """Send all audits of a model to one worker, so that its passes run once; an explicit --dist is kept."""
         if config.option.dist != "load":
             return None
         from vlaudit.plugin.workers import ByModel  # noqa: PLC0415 (pytest-xdist need not be installed)
@@ -104,44 +100,19 @@ class AuditSession:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
-        """Take what a worker has drawn."""
-        self.ledger.receive(getattr(node, "workeroutput", {}).get("vlaudit", {}))
-
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_html_report_title(self, report: Any) -> None:
-        """Name the report."""
-        report.title = report_title(list(self.run.models))
+        """Add the measurements of a worker."""
+        self.record.add_measurements(getattr(node, "workeroutput", {}).get("vlaudit", {}))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_summary(self, prefix: list[str]) -> None:
-        """Put our sections into pytest-html's page."""
-        prefix.append(render_sections(self.ledger.document(), self.ledger.exhibits))
+        """Put the verdict into pytest-html's own page (--html), and say where ours is."""
+        if self.document is not None:
+            sentence, path = self.document.summary.sentence, self.run.options.html
+            prefix.append(f"<p>vlaudit: {escape(sentence)} Report: {escape(path)}</p>")
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print the verdicts."""
-        if self._document is not None:
+        if self.document is not None:
             terminalreporter.section("audit")
-            for line in verdict_table(self._document, report=self._report):
+            for line in verdict_table(self.document, report=str(self.run.options.html)):
                 terminalreporter.write_line(line)
-
-    def _finished(self) -> str | None:
-        """Return the path of the finished report, or None where pytest-html wrote none (`-p no:html`)."""
-        if not self._page.is_file():
-            return None
-        self._silence_pytest_html()
-        try:
-            finish(self._page, self.run.options.html)
-        except VlauditError as error:
-            warnings.warn(pytest.PytestWarning(str(error)), stacklevel=2)
-            self._page.replace(self.run.options.html)
-        return str(self.run.options.html)
-
-    def _silence_pytest_html(self) -> None:
-        """Keep pytest-html from naming its unfinished page in the terminal."""
-        for plugin in self.config.pluginmanager.get_plugins():
-            if isinstance(plugin, BaseReport):
-                self.config.pluginmanager.unregister(plugin)
-
-
-def _json_path(options: Options) -> Path:
-    return options.json or options.html.with_suffix(".json")

@@ -1,13 +1,13 @@
-"""What is said about progress is seen, although pytest keeps what tests write."""
+"""Progress reaches the terminal although pytest captures the output of tests."""
 
 pytest_plugins = ["pytester"]
 
 TEST = """
-from vlaudit.plugin.uncaptured import Uncaptured
+from vlaudit.plugin.terminal import Terminal
 
 def test_it(request):
     print("kept")
-    stream = Uncaptured(request.config)
+    stream = Terminal(request.config)
     assert not stream.isatty()
     stream.write("12/40 passes\\n")
 """
