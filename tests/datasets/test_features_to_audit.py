@@ -13,7 +13,7 @@ from vlaudit.execution.run import run
 from vlaudit.models.base import ForwardRequest
 from vlaudit.models.checkpoint import KeyReport
 from vlaudit.models.provenance import Provenance
-from vlaudit.models.regional.adapter import RegionAdapter
+from vlaudit.models.streams.adapter import RegionAdapter
 from vlaudit.models.uniter.config import UniterConfig
 from vlaudit.models.uniter.network import Uniter
 from vlaudit.models.vocabulary import find_vocabulary

@@ -6,8 +6,8 @@ from parity.albef import encode, load_case
 from parity.cases import Case
 
 from vlaudit.models.albef.config import AlbefConfig
+from vlaudit.models.albef.image_encoder import interpolate_positions
 from vlaudit.models.albef.network import Albef
-from vlaudit.models.albef.vision import interpolate_positions
 
 
 def full_size(layout, **held):

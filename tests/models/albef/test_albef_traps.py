@@ -11,7 +11,7 @@ import torch
 from parity.albef import encode, load_case
 
 from vlaudit.models import bert_layers
-from vlaudit.models.albef import vision as vision_module
+from vlaudit.models.albef import image_encoder as vision_module
 from vlaudit.models.albef.losses import distilled_masked_word_loss, masked_word_loss
 from vlaudit.models.albef.network import Albef
 

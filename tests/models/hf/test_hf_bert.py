@@ -16,8 +16,8 @@ from vlaudit.errors import CheckpointError, RequestError, VocabularyError
 from vlaudit.models.base import ForwardRequest, LoadOptions
 from vlaudit.models.check import check_adapter
 from vlaudit.models.hf.bert import open_bert
-from vlaudit.models.regional.streams import Inputs, Wanted
 from vlaudit.models.specimens import specimens
+from vlaudit.models.streams.contract import Inputs, Wanted
 from vlaudit.samples import Sample, words_of
 from vlaudit.traces import Attention, Hidden, HiddenPieces, Match, Words
 

@@ -16,8 +16,8 @@ from vlaudit.models.check import check_adapter
 from vlaudit.models.hf.lxmert import LxmertNetwork, open_lxmert
 from vlaudit.models.lxmert.config import LxmertConfig as OwnConfig
 from vlaudit.models.lxmert.network import Lxmert
-from vlaudit.models.regional.streams import Inputs, Wanted
 from vlaudit.models.specimens import specimens
+from vlaudit.models.streams.contract import Inputs, Wanted
 from vlaudit.traces import Match, RegionClasses
 
 WIDTH, CLASSES = 6, 7

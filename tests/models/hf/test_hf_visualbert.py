@@ -15,8 +15,8 @@ from vlaudit.models.base import ForwardRequest, LoadOptions
 from vlaudit.models.check import check_adapter
 from vlaudit.models.hf.folder import model_type
 from vlaudit.models.hf.visualbert import open_visualbert
-from vlaudit.models.regional.streams import Inputs, Wanted
 from vlaudit.models.specimens import specimens
+from vlaudit.models.streams.contract import Inputs, Wanted
 from vlaudit.traces import Match
 
 WIDTH = 6

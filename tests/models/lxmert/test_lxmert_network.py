@@ -12,8 +12,8 @@ from vlaudit.errors import CheckpointError, RequestError
 from vlaudit.models import bert_layers
 from vlaudit.models.lxmert.config import LxmertConfig
 from vlaudit.models.lxmert.network import PREFIX, Lxmert
-from vlaudit.models.regional.streams import Wanted
-from vlaudit.models.skeleton import skeleton
+from vlaudit.models.meta_device import build_on_meta
+from vlaudit.models.streams.contract import Wanted
 
 PUBLISHED = json.loads((GOLDENS / "lxmert" / "published_layout.json").read_text(encoding="utf-8"))
 
@@ -21,7 +21,7 @@ PUBLISHED = json.loads((GOLDENS / "lxmert" / "published_layout.json").read_text(
 @pytest.fixture
 def full_size():
     """The published sizes, without memory for the weights."""
-    with skeleton():
+    with build_on_meta():
         return Lxmert(LxmertConfig.published())
 
 

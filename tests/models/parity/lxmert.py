@@ -6,7 +6,7 @@ import torch
 from parity.regional import everything, load_network
 from torch.nn import functional as F
 
-from vlaudit.models.regional.streams import Inputs
+from vlaudit.models.streams.contract import Inputs
 
 SCALE = 1 / 0.15
 """Weight of the three losses over regions, of which 15 in 100 are masked in pretraining."""

@@ -6,7 +6,7 @@ import torch
 from parity.regional import everything, load_network
 from torch.nn import functional as F
 
-from vlaudit.models.regional.streams import Inputs
+from vlaudit.models.streams.contract import Inputs
 
 
 def outputs(case, device):

@@ -3,8 +3,8 @@
 import torch
 from parity.regional import load_network
 
-from vlaudit.models.regional.losses import masked_word_loss, match_loss, region_class_kl
-from vlaudit.models.regional.streams import Inputs, Wanted
+from vlaudit.models.streams.contract import Inputs, Wanted
+from vlaudit.models.streams.losses import masked_word_loss, match_loss, region_class_kl
 from vlaudit.models.volta.encoder import KINDS, MODALITIES
 from vlaudit.models.volta.network import VoltaNetwork
 

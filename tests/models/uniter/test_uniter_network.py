@@ -14,9 +14,9 @@ from parity.uniter import inputs_of, packed
 
 from vlaudit.errors import CheckpointError, RequestError
 from vlaudit.models import bert_layers
-from vlaudit.models.regional.recording import Recorder
-from vlaudit.models.regional.streams import Wanted
-from vlaudit.models.skeleton import skeleton
+from vlaudit.models.meta_device import build_on_meta
+from vlaudit.models.streams.contract import Wanted
+from vlaudit.models.streams.recording import Recorder
 from vlaudit.models.uniter.config import UniterConfig
 from vlaudit.models.uniter.network import Uniter, seven_numbers
 
@@ -26,7 +26,7 @@ PUBLISHED = json.loads((GOLDENS / "uniter" / "published_layout.json").read_text(
 @pytest.fixture
 def full_size():
     """The published sizes, without memory for the weights."""
-    with skeleton():
+    with build_on_meta():
         return Uniter(UniterConfig.published())
 
 

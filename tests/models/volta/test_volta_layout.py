@@ -4,13 +4,13 @@ import pytest
 import torch
 from volta_cases import CASES, DUAL, SINGLE, golden_config, network_of, published
 
-from vlaudit.models.skeleton import skeleton
+from vlaudit.models.meta_device import build_on_meta
 from vlaudit.models.volta.config import PUBLISHED, VoltaConfig
 from vlaudit.models.volta.network import VoltaNetwork, aliases
 
 
 def full_size(name):
-    with skeleton():
+    with build_on_meta():
         return VoltaNetwork(VoltaConfig.published(name))
 
 

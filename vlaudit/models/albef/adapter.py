@@ -19,9 +19,9 @@ from vlaudit.models.albef.images import patch_axis
 from vlaudit.models.albef.network import Albef
 from vlaudit.models.albef.passes import Inside, Passes
 from vlaudit.models.base import AttentionShape, Capabilities, ForwardRequest
-from vlaudit.models.encodings import Encoding, hides_badly, unknown_words
 from vlaudit.models.precision import exact_float32
 from vlaudit.models.provenance import Loaded, Provenance
+from vlaudit.models.streams.captions import Encoding, hides_badly, unknown_words
 from vlaudit.models.vocabulary import Vocabulary
 from vlaudit.traces import Attention, Feature, Hidden, HiddenPieces, Match, Reading, Trace, Words
 

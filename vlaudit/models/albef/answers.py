@@ -14,7 +14,7 @@ from vlaudit.errors import RequestError
 from vlaudit.models.albef.network import Albef
 from vlaudit.models.albef.passes import Pass
 from vlaudit.models.base import Capabilities
-from vlaudit.models.encodings import Encoding, word_answer
+from vlaudit.models.streams.captions import Encoding, word_answer
 from vlaudit.traces import Attention, Feature, Hidden, HiddenPieces, Match, Reading, Words
 
 

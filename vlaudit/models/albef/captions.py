@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from vlaudit.models.encodings import Encoding, hiding
+from vlaudit.models.streams.captions import Encoding, hiding
 from vlaudit.models.vocabulary import Piece, Vocabulary
 from vlaudit.samples import Sample, Span
 

@@ -13,14 +13,14 @@ from torch import Tensor
 from vlaudit.errors import CheckpointError
 from vlaudit.models.albef.adapter import AlbefAdapter
 from vlaudit.models.albef.config import AlbefConfig
+from vlaudit.models.albef.image_encoder import interpolate_positions
 from vlaudit.models.albef.network import Albef
-from vlaudit.models.albef.text import Embeddings
-from vlaudit.models.albef.vision import interpolate_positions
+from vlaudit.models.albef.text_encoder import Embeddings
 from vlaudit.models.base import LoadOptions
 from vlaudit.models.checkpoint import FileHash, KeyReport, KeyRules, WeightsFile, match_keys, open_weights
+from vlaudit.models.meta_device import build_on_meta
 from vlaudit.models.provenance import Provenance
 from vlaudit.models.signatures import resembles
-from vlaudit.models.skeleton import skeleton
 from vlaudit.models.vocabulary import find_vocabulary
 
 PUBLISHED_VOCABULARY = "bert-base-uncased"
@@ -75,7 +75,7 @@ def _at_resolution(file: WeightsFile, config: AlbefConfig, size: int | None) -> 
 
 
 def _network(file: WeightsFile, config: AlbefConfig, options: LoadOptions) -> tuple[Albef, KeyReport]:
-    with skeleton():
+    with build_on_meta():
         network = Albef(config, momentum=options.momentum)
     aliases = _aliases(network.state_dict())
     expected = {

@@ -11,8 +11,8 @@ from torch.nn import functional as F
 
 from vlaudit.errors import RequestError
 from vlaudit.models.albef.config import AlbefConfig
-from vlaudit.models.albef.text import MaskedLanguageModel, TextEncoder
-from vlaudit.models.albef.vision import VisionTransformer
+from vlaudit.models.albef.image_encoder import VisionTransformer
+from vlaudit.models.albef.text_encoder import MaskedLanguageModel, TextEncoder
 from vlaudit.models.attention import Encoded, Layers
 
 

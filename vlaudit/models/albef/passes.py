@@ -13,8 +13,8 @@ from torch.nn.utils.rnn import pad_sequence
 from vlaudit.models.albef.images import preprocess
 from vlaudit.models.albef.network import Albef
 from vlaudit.models.attention import Encoded
-from vlaudit.models.encodings import Encoding
-from vlaudit.models.memo import Memo
+from vlaudit.models.lru_cache import LRUCache
+from vlaudit.models.streams.captions import Encoding
 from vlaudit.samples import Image
 
 
@@ -42,8 +42,8 @@ class Passes:
 
     def __init__(self, network: Albef, *, images: int, texts: int) -> None:
         self.network = network
-        self._images: Memo[Tensor] = Memo(images)
-        self._texts: Memo[Tensor] = Memo(texts)
+        self._images: LRUCache[Tensor] = LRUCache(images)
+        self._texts: LRUCache[Tensor] = LRUCache(texts)
 
     def image(self, images: Sequence[Image], inside: Inside) -> Pass:
         """Encode the distinct images; from memory, as far as it goes, where nothing inside is read."""

@@ -21,7 +21,7 @@ from torch import nn
 from vlaudit.errors import CheckpointError
 from vlaudit.models.base import LoadOptions
 from vlaudit.models.checkpoint import KeyReport, KeyRules, WeightsFile, open_weights
-from vlaudit.models.filling import filled
+from vlaudit.models.load_into import load_into
 
 _WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 _SETTINGS = (
@@ -86,7 +86,7 @@ def load_class(kind: Kind, options: LoadOptions) -> tuple[Any, WeightsFile, KeyR
         "cls.predictions.decoder.bias": "cls.predictions.bias",
     }
     rules = KeyRules(rf"{kind.base}\.embeddings\.position_ids|{kind.training_only}", aliases)
-    model, keys = filled(lambda: _built(kind, weights.parent, config), file, rules, options, family=kind.family)
+    model, keys = load_into(lambda: _built(kind, weights.parent, config), file, rules, options, family=kind.family)
     _tie(model, kind)
     _make_buffers(model, options.device)
     return model.eval(), file, keys

@@ -8,9 +8,9 @@ from vlaudit.models.hf.bert import BERT, open_bert
 from vlaudit.models.hf.folder import Kind, model_type
 from vlaudit.models.hf.lxmert import LXMERT, open_lxmert
 from vlaudit.models.hf.visualbert import VISUAL_BERT, open_visualbert
-from vlaudit.models.regional.adapter import RegionAdapter
-from vlaudit.models.regional.loading import adapted
-from vlaudit.models.regional.streams import RegionNetwork
+from vlaudit.models.streams.adapter import RegionAdapter
+from vlaudit.models.streams.contract import RegionNetwork
+from vlaudit.models.streams.loading import make_adapter
 
 PUBLISHED_VOCABULARY = "bert-base-uncased"
 
@@ -49,4 +49,4 @@ def _adapted(
     network, file, keys = opened
     layers = {layer for numbers in network.layout.attention.values() for layer in numbers}
     described = f"transformers {kind.model_class}, {len(layers)} layers deep, {network.layout.heads} heads"
-    return adapted(name, network, file, keys, options, published=PUBLISHED_VOCABULARY, described=described)
+    return make_adapter(name, network, file, keys, options, published=PUBLISHED_VOCABULARY, described=described)

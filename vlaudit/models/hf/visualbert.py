@@ -18,7 +18,7 @@ from vlaudit.errors import RequestError
 from vlaudit.models.base import LoadOptions
 from vlaudit.models.checkpoint import KeyReport, WeightsFile
 from vlaudit.models.hf.folder import Kind, load_class
-from vlaudit.models.regional.streams import Inputs, Layout, Streams, Wanted
+from vlaudit.models.streams.contract import Inputs, Layout, Streams, Wanted
 from vlaudit.traces import Modality
 
 VISUAL_BERT = Kind(

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from vlaudit.models.attention import additive_mask
 from vlaudit.models.bert_layers import Attention, Embeddings, Intermediate, Layer, Pooler, Projections, Residual
 from vlaudit.models.lxmert.config import LxmertConfig
-from vlaudit.models.regional.recording import Recorder
-from vlaudit.models.regional.streams import Inputs, Streams
+from vlaudit.models.streams.contract import Inputs, Streams
+from vlaudit.models.streams.recording import Recorder
 
 BOX_WIDTH = 4
 

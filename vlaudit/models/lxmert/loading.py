@@ -6,12 +6,12 @@ from functools import partial
 
 from vlaudit.models.base import LoadOptions
 from vlaudit.models.checkpoint import KeyRules, open_weights
-from vlaudit.models.filling import filled
 from vlaudit.models.hf.loading import is_lxmert_folder, load_lxmert_folder
+from vlaudit.models.load_into import load_into
 from vlaudit.models.lxmert.config import LxmertConfig
 from vlaudit.models.lxmert.network import ALIASES, PREFIX, Lxmert
-from vlaudit.models.regional.adapter import RegionAdapter
-from vlaudit.models.regional.loading import adapted, sizes_of, without_prefix
+from vlaudit.models.streams.adapter import RegionAdapter
+from vlaudit.models.streams.loading import make_adapter, sizes_of, without_prefix
 
 FAMILY = "LXMERT"
 PUBLISHED_VOCABULARY = "bert-base-uncased"
@@ -28,10 +28,10 @@ def load(options: LoadOptions) -> RegionAdapter:
 def _load_published(options: LoadOptions) -> RegionAdapter:
     file = without_prefix(open_weights(options.checkpoint), PREFIX)
     config = sizes_of(file, LxmertConfig.from_tensors, family=FAMILY)
-    network, keys = filled(partial(Lxmert, config), file, KeyRules(aliases=ALIASES), options, family=FAMILY)
+    network, keys = load_into(partial(Lxmert, config), file, KeyRules(aliases=ALIASES), options, family=FAMILY)
     network.tie()
     described = (
         f"{config.language_layers} language, {config.relation_layers} relation and {config.cross_layers} cross layers "
         f"of {config.heads} heads, {config.classes} region classes"
     )
-    return adapted("lxmert", network, file, keys, options, published=PUBLISHED_VOCABULARY, described=described)
+    return make_adapter("lxmert", network, file, keys, options, published=PUBLISHED_VOCABULARY, described=described)

@@ -9,8 +9,8 @@ from vlaudit.errors import RequestError
 from vlaudit.models.bert_layers import HeadTransform, WordPredictions, draw_weights
 from vlaudit.models.lxmert.config import LxmertConfig
 from vlaudit.models.lxmert.layers import Backbone
-from vlaudit.models.regional.recording import Recorder
-from vlaudit.models.regional.streams import Inputs, Layout, Streams, Wanted
+from vlaudit.models.streams.contract import Inputs, Layout, Streams, Wanted
+from vlaudit.models.streams.recording import Recorder
 
 PREFIX = "module."
 """What the published keys begin with: the official training wrapped the network to run on several GPUs."""

@@ -10,8 +10,8 @@ from torch.nn import functional as F
 from vlaudit.errors import RequestError
 from vlaudit.models.attention import additive_mask
 from vlaudit.models.bert_layers import Embeddings, Layer, Pooler, WordPredictions, draw_weights
-from vlaudit.models.regional.recording import Recorder
-from vlaudit.models.regional.streams import Inputs, Layout, Streams, Wanted
+from vlaudit.models.streams.contract import Inputs, Layout, Streams, Wanted
+from vlaudit.models.streams.recording import Recorder
 from vlaudit.models.uniter.config import UniterConfig
 
 BOX_WIDTH = 7

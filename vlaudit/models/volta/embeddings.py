@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from vlaudit.errors import RequestError
-from vlaudit.models.regional.streams import Inputs
+from vlaudit.models.streams.contract import Inputs
 from vlaudit.models.volta.config import VoltaConfig
 
 Positions = Literal["rows", "batch"]

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vlaudit.models.attention import attend, merge_heads, split_heads
-from vlaudit.models.regional.streams import Pair
+from vlaudit.models.streams.contract import Pair
 from vlaudit.models.volta.config import VoltaConfig
 from vlaudit.traces import Modality
 

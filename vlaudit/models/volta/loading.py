@@ -11,12 +11,12 @@ from torch import Tensor
 from vlaudit.errors import CheckpointError
 from vlaudit.models.base import LoadOptions
 from vlaudit.models.checkpoint import KeyRules, WeightsFile, open_weights
-from vlaudit.models.filling import filled
 from vlaudit.models.hf.loading import is_visualbert_folder, load_visualbert_folder
-from vlaudit.models.regional.adapter import RegionAdapter
-from vlaudit.models.regional.loading import adapted, without_prefix
+from vlaudit.models.load_into import load_into
+from vlaudit.models.meta_device import build_on_meta
 from vlaudit.models.signatures import resembles
-from vlaudit.models.skeleton import skeleton
+from vlaudit.models.streams.adapter import RegionAdapter
+from vlaudit.models.streams.loading import make_adapter, without_prefix
 from vlaudit.models.volta.config import VoltaConfig, published_fields
 from vlaudit.models.volta.network import VoltaNetwork, aliases
 
@@ -44,9 +44,9 @@ def load(options: LoadOptions, *, family: str) -> RegionAdapter:
     file = without_prefix(open_weights(options.checkpoint), "module.")
     _check_family(file, family)
     config = _config(file, family)
-    network, keys = filled(partial(VoltaNetwork, config), file, _rules(config), options, family=family)
+    network, keys = load_into(partial(VoltaNetwork, config), file, _rules(config), options, family=family)
     described = f"{len(config.layers)} layers in {config.sublayers} sublayers of {config.num_attention_heads} heads"
-    return adapted(family, network, file, keys, options, published=PUBLISHED_VOCABULARY, described=described)
+    return make_adapter(family, network, file, keys, options, published=PUBLISHED_VOCABULARY, described=described)
 
 
 load_uniter = partial(load, family="ctrl_uniter")
@@ -121,7 +121,7 @@ def _sublayer_parts(names: Iterable[str]) -> set[tuple[int, str]]:
 
 def _names(config: VoltaConfig) -> tuple[list[str], dict[str, str]]:
     """Return every name of the parameters, and second name -> first name of what is one tensor."""
-    with skeleton():
+    with build_on_meta():
         network = VoltaNetwork(config)
     return [name for name, _ in network.named_parameters(remove_duplicate=False)], aliases(network)
 

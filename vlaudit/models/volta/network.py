@@ -1,4 +1,4 @@
-"""The whole VOLTA network: embeddings, sublayers, poolers and heads, behind the contract of `regional/streams.py`."""
+"""The whole VOLTA network: embeddings, sublayers, poolers and heads, behind the contract of `streams/contract.py`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from vlaudit.models.attention import additive_mask
 from vlaudit.models.bert_layers import draw_weights
-from vlaudit.models.regional.streams import Inputs, Layout, Streams, Wanted
+from vlaudit.models.streams.contract import Inputs, Layout, Streams, Wanted
 from vlaudit.models.volta.config import VoltaConfig
 from vlaudit.models.volta.embeddings import (
     LxmertImageEmbeddings,

@@ -15,11 +15,11 @@ from vlaudit.models.checkpoint import KeyReport
 from vlaudit.models.lxmert.config import LxmertConfig
 from vlaudit.models.lxmert.network import Lxmert
 from vlaudit.models.provenance import Provenance
-from vlaudit.models.regional.adapter import RegionAdapter
-from vlaudit.models.regional.encoders import find_encoder
-from vlaudit.models.regions import RegionEncoder
-from vlaudit.models.regions.network import RegionConfig, RegionNet
+from vlaudit.models.region_encoder import RegionEncoder
+from vlaudit.models.region_encoder.network import RegionConfig, RegionNet
 from vlaudit.models.specimens import specimens
+from vlaudit.models.streams.adapter import RegionAdapter
+from vlaudit.models.streams.find_encoder import find_encoder
 from vlaudit.models.uniter.config import UniterConfig
 from vlaudit.models.uniter.network import Uniter
 from vlaudit.models.vocabulary import find_vocabulary

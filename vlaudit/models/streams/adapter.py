@@ -11,19 +11,19 @@ from torch.nn.utils.rnn import pad_sequence
 
 from vlaudit.errors import RequestError
 from vlaudit.models.base import AttentionShape, Capabilities, ForwardRequest
-from vlaudit.models.encodings import Encoding, encode_plain, hides_badly, unknown_words
 from vlaudit.models.precision import exact_float32
 from vlaudit.models.provenance import Loaded, Provenance
-from vlaudit.models.regional.answers import Answers
-from vlaudit.models.regional.regions import (
+from vlaudit.models.region_encoder import RegionEncoder
+from vlaudit.models.streams.captions import Encoding, encode_plain, hides_badly, unknown_words
+from vlaudit.models.streams.contract import Inputs, Layout, RegionNetwork, Wanted
+from vlaudit.models.streams.region_inputs import (
     boxes_of,
     features_of,
     region_axis,
     region_refusal,
     with_global,
 )
-from vlaudit.models.regional.streams import Inputs, Layout, RegionNetwork, Wanted
-from vlaudit.models.regions import RegionEncoder
+from vlaudit.models.streams.trace_reader import Answers
 from vlaudit.models.vocabulary import Vocabulary
 from vlaudit.samples import Sample
 from vlaudit.traces import Attention, Hidden, HiddenPieces, Match, Modality, Reading, RegionClasses, Trace, Words

@@ -9,13 +9,13 @@ from typing import Generic, TypeVar
 Value = TypeVar("Value")
 
 
-class Memo(Generic[Value]):
+class LRUCache(Generic[Value]):
     """Remember the `size` results used last; `size` 0 remembers nothing.
 
-    >>> memo = Memo[int](2)
-    >>> memo.get(["a", "b"], lambda missing: [len(missing)] * len(missing))
+    >>> cache = LRUCache[int](2)
+    >>> cache.get(["a", "b"], lambda missing: [len(missing)] * len(missing))
     [2, 2]
-    >>> memo.get(["b", "c"], lambda missing: [len(missing)] * len(missing))
+    >>> cache.get(["b", "c"], lambda missing: [len(missing)] * len(missing))
     [2, 1]
     """
 

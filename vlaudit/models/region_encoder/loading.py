@@ -10,9 +10,9 @@ import torch
 from vlaudit.models.base import LoadOptions
 from vlaudit.models.bundled import bundled_checkpoint
 from vlaudit.models.checkpoint import KeyRules, open_weights
-from vlaudit.models.filling import filled
-from vlaudit.models.regions.encoder import MEMORY, RegionEncoder
-from vlaudit.models.regions.network import RegionConfig, RegionNet
+from vlaudit.models.load_into import load_into
+from vlaudit.models.region_encoder.encoder import MEMORY, RegionEncoder
+from vlaudit.models.region_encoder.network import RegionConfig, RegionNet
 
 FAMILY = "the region encoder"
 
@@ -28,5 +28,5 @@ def load_encoder(
     file = open_weights(path)
     config = RegionConfig.from_json(file.config)
     options = LoadOptions(path, device or torch.device("cpu"))
-    network, _ = filled(partial(RegionNet, config), file, KeyRules(), options, family=FAMILY)
+    network, _ = load_into(partial(RegionNet, config), file, KeyRules(), options, family=FAMILY)
     return RegionEncoder(network, file.sha256.result, memory)

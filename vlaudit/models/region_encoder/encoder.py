@@ -11,9 +11,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from vlaudit.models.memo import Memo
-from vlaudit.models.regions.crops import crops_of
-from vlaudit.models.regions.network import RegionConfig, RegionNet
+from vlaudit.models.lru_cache import LRUCache
+from vlaudit.models.region_encoder.crops import crops_of
+from vlaudit.models.region_encoder.network import RegionConfig, RegionNet
 from vlaudit.samples import Box, Image
 
 MEMORY = 32_768
@@ -52,7 +52,7 @@ class RegionEncoder:
     def __init__(self, network: RegionNet, fingerprint: Callable[[], str], memory: int = MEMORY) -> None:
         self._network = network.eval()
         self._fingerprint = fingerprint
-        self._memo = Memo[Float[np.ndarray, "numbers"]](memory)
+        self._cache = LRUCache[Float[np.ndarray, "numbers"]](memory)
 
     @property
     def config(self) -> RegionConfig:
@@ -104,7 +104,7 @@ class RegionEncoder:
         """
         keys = [(image.key, box) for image, boxes in images for box in boxes]
         pictures = {image.key: image for image, _ in images}
-        rows = self._memo.get(keys, lambda missing: self._rows(pictures, cast("list[_Key]", missing)))
+        rows = self._cache.get(keys, lambda missing: self._rows(pictures, cast("list[_Key]", missing)))
         starts = np.cumsum([len(boxes) for _, boxes in images])
         return [self._encoded(rows[end - len(boxes) : end]) for end, (_, boxes) in zip(starts, images, strict=True)]
 

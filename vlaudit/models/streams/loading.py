@@ -13,10 +13,10 @@ from vlaudit.errors import CheckpointError
 from vlaudit.models.base import LoadOptions
 from vlaudit.models.checkpoint import FileHash, KeyReport, WeightsFile
 from vlaudit.models.provenance import Provenance
-from vlaudit.models.regional.adapter import RegionAdapter
-from vlaudit.models.regional.encoders import find_encoder
-from vlaudit.models.regional.streams import RegionNetwork
 from vlaudit.models.signatures import resembles
+from vlaudit.models.streams.adapter import RegionAdapter
+from vlaudit.models.streams.contract import RegionNetwork
+from vlaudit.models.streams.find_encoder import find_encoder
 from vlaudit.models.vocabulary import find_vocabulary
 
 Sizes = TypeVar("Sizes")
@@ -48,7 +48,7 @@ def sizes_of(
         raise CheckpointError(f"checkpoint {file.path}: {error}{hint}") from None
 
 
-def adapted(
+def make_adapter(
     name: str,
     network: RegionNetwork,
     file: WeightsFile,

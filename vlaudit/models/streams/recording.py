@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from jaxtyping import Float
 from torch import Tensor
 
-from vlaudit.models.regional.streams import Streams, Wanted
+from vlaudit.models.streams.contract import Streams, Wanted
 from vlaudit.traces import Modality
 
 

@@ -31,7 +31,7 @@ class _Undrawn(TorchFunctionMode):
 
 
 @contextmanager
-def skeleton() -> Iterator[None]:
+def build_on_meta() -> Iterator[None]:
     """Put every tensor that is made inside on the meta device, with its shape alone."""
     with torch.device("meta"), _Undrawn():
         yield

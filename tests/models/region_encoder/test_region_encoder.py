@@ -14,8 +14,8 @@ from vlaudit.datasets.scenes.dataset import Scenes
 from vlaudit.errors import CheckpointError, DataError
 from vlaudit.models.bundled import bundled_checkpoint
 from vlaudit.models.precision import exact_float32
-from vlaudit.models.regions import RegionEncoder, load_encoder
-from vlaudit.models.regions.network import RegionConfig, RegionNet
+from vlaudit.models.region_encoder import RegionEncoder, load_encoder
+from vlaudit.models.region_encoder.network import RegionConfig, RegionNet
 from vlaudit.perturbations import Blank, Cover, Grayscale, Mirror, apply
 from vlaudit.samples import Box, Image
 

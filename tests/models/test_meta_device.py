@@ -1,7 +1,7 @@
 import torch
 from torch import nn
 
-from vlaudit.models.skeleton import skeleton
+from vlaudit.models.meta_device import build_on_meta
 
 
 def _layers() -> nn.Module:
@@ -9,7 +9,7 @@ def _layers() -> nn.Module:
 
 
 def test_a_skeleton_has_the_names_shapes_and_types_of_the_network_and_no_memory():
-    with skeleton():
+    with build_on_meta():
         bare = _layers().state_dict()
     made = _layers().state_dict()
     assert {name: (t.shape, t.dtype) for name, t in bare.items()} == {n: (t.shape, t.dtype) for n, t in made.items()}
@@ -18,12 +18,12 @@ def test_a_skeleton_has_the_names_shapes_and_types_of_the_network_and_no_memory(
 
 def test_building_a_skeleton_draws_nothing():
     before = torch.get_rng_state()
-    with skeleton():
+    with build_on_meta():
         _layers()
     assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_after_it_weights_are_drawn_again():
-    with skeleton():
+    with build_on_meta():
         pass
     assert nn.Linear(3, 4).weight.std() > 0

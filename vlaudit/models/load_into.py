@@ -9,12 +9,12 @@ from torch import nn
 
 from vlaudit.models.base import LoadOptions
 from vlaudit.models.checkpoint import KeyReport, KeyRules, WeightsFile, match_keys
-from vlaudit.models.skeleton import skeleton
+from vlaudit.models.meta_device import build_on_meta
 
 Network = TypeVar("Network", bound=nn.Module)
 
 
-def filled(
+def load_into(
     build: Callable[[], Network], file: WeightsFile, rules: KeyRules, options: LoadOptions, *, family: str
 ) -> tuple[Network, KeyReport]:
     """Build a network without memory for its weights, check the file against it, and put the weights in their place.
@@ -23,7 +23,7 @@ def filled(
     the network, and its buffers, are the caller's business afterwards: they are on the meta device still where the
     file has nothing for them. Raises `CheckpointError` as `match_keys` does.
     """
-    with skeleton():
+    with build_on_meta():
         network = build()
     parameters = dict(network.named_parameters(remove_duplicate=False))
     expected = {name: tensor for name, tensor in parameters.items() if name not in rules.aliases}

@@ -4,7 +4,7 @@ It is given an image and boxes and returns a feature vector, class and attribute
 pixels inside the box alone. So whatever a perturbation does to pixels reaches a region-feature model.
 """
 
-from vlaudit.models.regions.encoder import EncodedRegions, RegionEncoder
-from vlaudit.models.regions.loading import load_encoder
+from vlaudit.models.region_encoder.encoder import EncodedRegions, RegionEncoder
+from vlaudit.models.region_encoder.loading import load_encoder
 
 __all__ = ["EncodedRegions", "RegionEncoder", "load_encoder"]

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from vlaudit.errors import RequestError
 from vlaudit.models.base import Capabilities
-from vlaudit.models.encodings import Encoding, word_answer
-from vlaudit.models.regional.streams import Inputs, RegionNetwork, Streams
+from vlaudit.models.streams.captions import Encoding, word_answer
+from vlaudit.models.streams.contract import Inputs, RegionNetwork, Streams
 from vlaudit.traces import (
     Attention,
     Hidden,

@@ -10,8 +10,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from vlaudit.errors import RequestError
-from vlaudit.models.regional.streams import Layout
-from vlaudit.models.regions import RegionEncoder
+from vlaudit.models.region_encoder import RegionEncoder
+from vlaudit.models.streams.contract import Layout
 from vlaudit.samples import Box, Image, Region, Sample
 from vlaudit.traces import ImageAxis
 

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from vlaudit.errors import CheckpointError
-from vlaudit.models.regions import RegionEncoder, load_encoder
+from vlaudit.models.region_encoder import RegionEncoder, load_encoder
 
 ENTRY = "region_encoder"
 """The entry of config.json that holds the SHA-256 of the encoder's weights; published configurations have none."""
