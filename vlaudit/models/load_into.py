@@ -1,4 +1,4 @@
-"""Fill a network that was built without weights with those of a file, all or nothing."""
+"""Load a weights file into a network that was built on the meta device, all or nothing."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ Network = TypeVar("Network", bound=nn.Module)
 def load_into(
     build: Callable[[], Network], file: WeightsFile, rules: KeyRules, options: LoadOptions, *, family: str
 ) -> tuple[Network, KeyReport]:
-    """Build a network without memory for its weights, check the file against it, and put the weights in their place.
+    """Build a network on the meta device, check the file's names and shapes against it, and assign the weights.
 
-    Names under `rules.aliases` and those that match `rules.training_only` are not demanded of the file. What is tied in
-    the network, and its buffers, are the caller's business afterwards: they are on the meta device still where the
-    file has nothing for them. Raises `CheckpointError` as `match_keys` does.
+    The file may lack names under `rules.aliases` and names that match `rules.training_only`. The caller must tie shared
+    parameters and create buffers afterwards: they remain on the meta device where the file holds none.
+    Raises `CheckpointError` as `match_keys` does.
     """
     with build_on_meta():
         network = build()
@@ -29,5 +29,5 @@ def load_into(
     expected = {name: tensor for name, tensor in parameters.items() if name not in rules.aliases}
     tensors, keys = match_keys(file, expected, rules, family=family)
     placed = {name: value.to(options.device, options.dtype, copy=True) for name, value in tensors.items()}
-    network.load_state_dict(placed, strict=False, assign=True)  # strictness was match_keys' business
+    network.load_state_dict(placed, strict=False, assign=True)  # match_keys was strict
     return network, keys

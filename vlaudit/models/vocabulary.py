@@ -75,11 +75,18 @@ class Vocabulary:
 
 
 def find_vocabulary(
-    checkpoint: Path | None, *, tokenizer: str | None, published: str, rows: int, download: bool = False
+    checkpoint: Path | None,
+    *,
+    tokenizer: str | None,
+    published: str,
+    rows: int,
+    download: bool = False,
+    unlisted: int = 0,
 ) -> Vocabulary:
     """Return the vocabulary of a checkpoint whose word table has `rows` rows.
 
-    `published` is the name of the one that the family was published with, for the cache and for the message.
+    `published` is the name of the one that the family was published with, for the cache and for the message;
+    `unlisted` is how many of the last rows it may leave out.
     Raises `VocabularyError`: none found (where it was looked for, where to get it), unreadable, of another size, or
     one beside the checkpoint that differs from the one asked for.
     """
@@ -93,7 +100,7 @@ def find_vocabulary(
     found = beside or asked or _named(published, download=download)
     if found is None:
         raise VocabularyError(_missing_message(checkpoint, published))
-    if found.size != rows:
+    if not rows - unlisted <= found.size <= rows:
         raise VocabularyError(
             f"vocabulary {found.source}: it has {found.size} entries, the checkpoint's word table has {rows} rows; "
             f"give the one it was trained with (published checkpoints of this family: {published})"

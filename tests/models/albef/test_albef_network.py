@@ -110,7 +110,7 @@ def test_masked_words_need_only_their_positions(small):
     """The word head sees each state alone: some positions give the logits that all of them give."""
     fused = encode(small, batch_of([4, 6]))[2].last
     positions = (torch.tensor([0, 1, 1]), torch.tensor([2, 0, 5]))
-    torch.testing.assert_close(small.mlm_logits(fused[positions]), small.mlm_logits(fused)[positions])
+    torch.testing.assert_close(small.word_logits(fused[positions]), small.word_logits(fused)[positions])
 
 
 def test_features_have_unit_length(small):
@@ -126,7 +126,7 @@ def test_every_weight_takes_part(small):
     network.initialise()
     image, text, fused = encode(network, batch_of([4, 6]))
     similarity = network.image_feature(image.last) @ network.text_feature(text.last).T / network.temp
-    outputs = (similarity, network.itm_logits(fused.last), network.mlm_logits(fused.last))
+    outputs = (similarity, network.itm_logits(fused.last), network.word_logits(fused.last))
     # A fixed random weighting: a plain sum is blind to whatever moves all entries of a norm or softmax alike.
     sum((output * torch.randn_like(output)).sum() for output in outputs).backward()
     grads = {name: weight.grad for name, weight in network.named_parameters()}
@@ -162,7 +162,7 @@ def test_a_retrieval_network_predicts_no_words(small):
     """The retrieval layout has no word head."""
     retrieval = Albef(replace(small.config, layout="retrieval"))
     with pytest.raises(RequestError, match="no masked-word head"):
-        retrieval.mlm_logits(torch.zeros(2, 16))
+        retrieval.word_logits(torch.zeros(2, 16))
 
 
 def test_momentum_copies_that_are_not_held_are_refused(small):

@@ -53,7 +53,7 @@ def test_names_without_the_wrapping_are_read_too(small, batch, written):
     path = written(lambda tensors: {name.removeprefix(PREFIX): tensor for name, tensor in tensors.items()})
     assert torch.equal(vlaudit.load("lxmert", checkpoint=path).network(batch).text, small(batch).text)
     path = written(lambda tensors: tensors | {DECODER.removeprefix(PREFIX): tensors[DECODER]})
-    with pytest.raises(CheckpointError, match=r"both with and without 'module\.' before it"):
+    with pytest.raises(CheckpointError, match=r"both with and without the prefix 'module\.'"):
         vlaudit.load("lxmert", checkpoint=path)
 
 

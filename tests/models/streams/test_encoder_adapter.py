@@ -1,4 +1,4 @@
-"""Every network over captions and regions keeps the promises of the boundary behind the one adapter."""
+"""Every network behind the one adapter keeps the promises of the boundary."""
 
 import hashlib
 from dataclasses import replace
@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import vlaudit
-from vlaudit.errors import CheckpointError, RequestError
+from vlaudit.errors import AdapterError, CheckpointError, RequestError
 from vlaudit.models.base import ForwardRequest
 from vlaudit.models.bundled import bundled_checkpoint
 from vlaudit.models.checkpoint import KeyReport
@@ -18,7 +18,7 @@ from vlaudit.models.provenance import Provenance
 from vlaudit.models.region_encoder import RegionEncoder
 from vlaudit.models.region_encoder.network import RegionConfig, RegionNet
 from vlaudit.models.specimens import specimens
-from vlaudit.models.streams.adapter import RegionAdapter
+from vlaudit.models.streams.adapter import EncoderAdapter
 from vlaudit.models.streams.find_encoder import find_encoder
 from vlaudit.models.uniter.config import UniterConfig
 from vlaudit.models.uniter.network import Uniter
@@ -83,7 +83,7 @@ def adapter_of(words):
             for parameter in network.parameters():
                 parameter.copy_(parameter.new_empty(parameter.shape).normal_(0, 0.3))
         provenance = Provenance(name, None, "0" * 64, KeyReport(()), "small", "test")
-        return RegionAdapter(name, network, words, lambda: provenance, encoder=encoder)
+        return EncoderAdapter(name, network, words, lambda: provenance, encoder=encoder)
 
     return make
 
@@ -198,6 +198,40 @@ def test_an_encoder_of_another_width_than_the_network_reads_is_told_before_a_pas
     assert find_encoder(config, path, torch.device("cpu"), None) is None
     with pytest.raises(CheckpointError, match=r"reads 2048 features of a region, but .* gives 64"):
         find_encoder(config, path, torch.device("cpu"), 2048)
+
+
+class Headless(torch.nn.Module):
+    """A network whose layout declares a matching head that it lacks."""
+
+    def __init__(self, layout):
+        super().__init__()
+        self.layout, self.weight = layout, torch.nn.Parameter(torch.zeros(1))
+
+    def forward(self, inputs, wanted):
+        raise AssertionError
+
+    def word_logits(self, states):
+        raise AssertionError
+
+
+def test_a_declared_head_must_exist(words):
+    layout = replace(uniter().layout, classes=None)
+    with pytest.raises(AdapterError, match=r"Headless: its layout declares heads .*: MatchHead"):
+        EncoderAdapter("mine", Headless(layout), words, lambda: None)
+    assert EncoderAdapter("mine", Headless(replace(layout, match=None)), words, lambda: None).capabilities.match is None
+
+
+def test_a_caption_is_tokenized_once_from_planning_to_its_answer(adapter_of, monkeypatch):
+    adapter = adapter_of("uniter")
+    tokenized, pieces = [], type(adapter._vocabulary).pieces
+    monkeypatch.setattr(
+        type(adapter._vocabulary), "pieces", lambda self, text: tokenized.append(text) or pieces(self, text)
+    )
+    samples = [replace(s, caption=f"{s.caption} big big", phrases=(), slots=()) for s in specimens(adapter)]
+    for _ in range(2):
+        assert [adapter.refusal(request(sample)) for sample in samples] == [None] * len(samples)
+    adapter.forward([request(sample) for sample in samples])
+    assert sorted(tokenized) == sorted(sample.caption for sample in samples)
 
 
 def test_a_caption_longer_than_the_training_is_refused_not_cut(adapter_of):

@@ -10,10 +10,22 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vlaudit.errors import RequestError
+from vlaudit.models.albef.captions import MOST_WORDS, clean
 from vlaudit.models.albef.config import AlbefConfig
 from vlaudit.models.albef.image_encoder import VisionTransformer
 from vlaudit.models.albef.text_encoder import MaskedLanguageModel, TextEncoder
 from vlaudit.models.attention import Encoded, Layers
+from vlaudit.models.streams.captions import CaptionPolicy
+from vlaudit.models.streams.contract import Layout, Pair, Stage, Streams, Wanted
+from vlaudit.models.streams.pixels import PixelLayout
+from vlaudit.traces import Modality
+
+TRAINED_LENGTH = {"pretraining": 25, "retrieval": 30}
+"""Longest caption in tokens, [CLS] included, that each layout was trained on."""
+
+TEXT_TEXT: Pair = ("text", "text")
+TEXT_IMAGE: Pair = ("text", "image")
+IMAGE_IMAGE: Pair = ("image", "image")
 
 
 class Towers:
@@ -77,7 +89,7 @@ class Towers:
         """
         return self._text.fuse(text_embeds, attention_mask, image_embeds, weights=weights, states=states)
 
-    def mlm_logits(self, fused: Float[Tensor, "*axes width"]) -> Float[Tensor, "*axes vocabulary"]:
+    def word_logits(self, states: Float[Tensor, "*axes width"]) -> Float[Tensor, "*axes vocabulary"]:
         """Return masked-word logits for fused states: give only the positions that are masked.
 
         Raises RequestError for a retrieval checkpoint, which has no such head.
@@ -86,16 +98,16 @@ class Towers:
             raise RequestError(
                 "a retrieval checkpoint has no masked-word head; load a pretraining one to predict words"
             )
-        logits: Tensor = self.text_encoder.cls.predictions(fused)
+        logits: Tensor = self.text_encoder.cls.predictions(states)
         return logits
 
-    def image_feature(self, image_embeds: Float[Tensor, "batch length width"]) -> Float[Tensor, "batch projection"]:
+    def image_feature(self, states: Float[Tensor, "batch length width"]) -> Float[Tensor, "batch projection"]:
         """Return the contrastive image features, of unit length, from [CLS] of the encoded image."""
-        return F.normalize(self.vision_proj(image_embeds[:, 0]), dim=-1)
+        return F.normalize(self.vision_proj(states[:, 0]), dim=-1)
 
-    def text_feature(self, text_embeds: Float[Tensor, "batch length width"]) -> Float[Tensor, "batch projection"]:
+    def text_feature(self, states: Float[Tensor, "batch length width"]) -> Float[Tensor, "batch projection"]:
         """Return the contrastive text features, of unit length, from [CLS] of the encoded caption."""
-        return F.normalize(self.text_proj(text_embeds[:, 0]), dim=-1)
+        return F.normalize(self.text_proj(states[:, 0]), dim=-1)
 
 
 @dataclass(frozen=True)
@@ -109,7 +121,7 @@ class MomentumView(Towers):
 
 
 class Albef(nn.Module, Towers):
-    """ALBEF (Li et al. 2021), whose state dict has the published keys.
+    """ALBEF (Li et al. 2021), a `StagedNetwork` whose state dict has the published keys.
 
     `momentum` adds the slowly moving copies and `queues` the stored features that pretraining contrasts
     against; with both, the keys are exactly those of a published file. Without them it is what audits run.
@@ -149,6 +161,54 @@ class Albef(nn.Module, Towers):
             self.register_buffer("idx_queue", torch.full((1, self.config.queue_size), -100))
         self.register_buffer("queue_ptr", torch.zeros(1, dtype=torch.long))
 
+    @property
+    def layout(self) -> Layout:
+        """What it reads and what can be read.
+
+        Text stage 0 is the normalized embeddings; text layers before `fused_from` never see the image. Image stage 0
+        is patches, [CLS] and positions; the last image stage precedes the final norm. Attention of text on text is the
+        self-attention of every text layer, of text on image the cross-attention of the fusion layers, of image on image
+        that of the image encoder. There is no attention of image on text.
+        """
+        vision, text = self.config.vision, self.config.text
+        layers, blocks = tuple(range(text.layers)), tuple(range(vision.depth))
+        return Layout(
+            architecture="cross-attention",
+            joint_softmax=False,
+            attention={TEXT_TEXT: layers, TEXT_IMAGE: layers[text.fusion_layer :], IMAGE_IMAGE: blocks},
+            states={"text": (*layers, text.layers), "image": (*blocks, vision.depth)},
+            heads={TEXT_TEXT: text.heads, TEXT_IMAGE: text.heads, IMAGE_IMAGE: vision.heads},
+            max_length=min(TRAINED_LENGTH[self.config.layout], text.max_positions),
+            vocabulary_size=text.vocab_size,
+            pixels=PixelLayout(vision.image_size, vision.patch_size),
+            words=self.config.layout == "pretraining",
+            features=frozenset({"text", "image"}),
+            fused_from=text.fusion_layer,
+            captions=CaptionPolicy(clean, ends_with_sep=False, most_words=MOST_WORDS),
+        )
+
+    def text_stage(self, ids: Int[Tensor, "batch length"], mask: Int[Tensor, "batch length"], wanted: Wanted) -> Stage:
+        """Run the layers before fusion on the caption alone."""
+        return _stage(self.encode_text(ids, mask, **_inside(wanted, "text")), "text")
+
+    def image_stage(self, pixels: Float[Tensor, "batch channels height breadth"], wanted: Wanted) -> Stage:
+        """Encode images."""
+        return _stage(self.encode_image(pixels, **_inside(wanted, "image")), "image")
+
+    def fusion_stage(
+        self,
+        text: Float[Tensor, "batch length width"],
+        mask: Int[Tensor, "batch length"],
+        image: Float[Tensor, "#batch patches image_width"],
+        wanted: Wanted,
+    ) -> Stage:
+        """Run the fusion layers."""
+        return _stage(self.fuse(text, mask, image, **_inside(wanted, "text")), "text")
+
+    def match_logits(self, streams: Streams) -> Float[Tensor, "batch 2"]:
+        """Return the logits of (no match, match) of a fusion stage."""
+        return self.itm_logits(streams.text)
+
     def itm_logits(self, fused: Float[Tensor, "batch length width"]) -> Float[Tensor, "batch 2"]:
         """Return the logits of (no match, match) from [CLS] of the fused caption."""
         logits: Tensor = self.itm_head(fused[:, 0])
@@ -184,6 +244,18 @@ class Albef(nn.Module, Towers):
         if self.has_momentum:
             for name in ("visual_encoder", "vision_proj", "text_encoder", "text_proj"):
                 getattr(self, f"{name}_m").load_state_dict(getattr(self, name).state_dict())
+
+
+def _inside(wanted: Wanted, modality: Modality) -> dict[str, frozenset[int]]:
+    """Return the layers whose attention, and the stages whose states, are wanted of one modality's queries."""
+    layers = frozenset(layer for queries, _, layer in wanted.attention if queries == modality)
+    return {"weights": layers, "states": frozenset(stage for of, stage in wanted.states if of == modality)}
+
+
+def _stage(encoded: Encoded, modality: Modality) -> Stage:
+    attention = {(modality, modality, layer): maps for layer, maps in encoded.self_attention.items()}
+    attention |= {(modality, "image", layer): maps for layer, maps in encoded.cross_attention.items()}
+    return Stage(encoded.last, {(modality, stage): state for stage, state in encoded.states.items()}, attention)
 
 
 def _text_encoder(config: AlbefConfig) -> MaskedLanguageModel | TextEncoder:

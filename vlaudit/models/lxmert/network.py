@@ -65,10 +65,15 @@ class Answers(nn.Module):
 class Lxmert(nn.Module):
     """LXMERT for pretraining, a `RegionNetwork` whose state dict has the published keys without `module.`.
 
-    Where `present` is None, every region is attended: the official path, which always has 36. With it, padded regions
-    get a probability of exactly zero, which equals the official pass over the regions that are there.
-    The official model has nothing that marks hidden regions; `hidden` is not read.
-    Weights are not fit to train from until `initialise` is called. There is no dropout.
+    It is kept instead of transformers' class for two reasons. Parity: the official pretraining file holds what that
+    class renames, and the goldens read every state and attention, of which the class returns only some. Speed: it runs
+    the fused kernel in layers whose attention is not read, where the class has only the plain one. Folders of
+    transformers load into it, and a test holds it equal to the class.
+
+    Where `present` is None, every region is attended, as in the official code, which always has 36. With it, padded
+    regions get a probability of exactly zero, equal to the official pass over the real regions alone.
+    The official model does not mark hidden regions; `hidden` is not read.
+    Call `initialise` before training. There is no dropout.
     """
 
     def __init__(self, config: LxmertConfig) -> None:
@@ -76,7 +81,7 @@ class Lxmert(nn.Module):
         self.config = config
         self.bert = Backbone(config)
         self.cls = Heads(config)
-        self.obj_predict_head = RegionPredictions(config)
+        self.obj_predict_head = RegionPredictions(config) if config.region_targets else None
         self.answer_head = None if config.answers is None else Answers(config, config.answers)
         self.tie()
 
@@ -126,17 +131,17 @@ class Lxmert(nn.Module):
 
     def region_logits(self, states: Float[Tensor, "*batch width"]) -> Float[Tensor, "*batch classes"]:
         """Score every detector class at these image states; there is no background, class 0 is the first thing."""
-        logits: Tensor = self.obj_predict_head(states, "obj")
+        logits: Tensor = self._predicted(states, "obj")
         return logits
 
     def attribute_logits(self, states: Float[Tensor, "*batch width"]) -> Float[Tensor, "*batch attributes"]:
         """Score every attribute at these image states; `RequestError` without that head."""
-        logits: Tensor = self.obj_predict_head(states, "attr")
+        logits: Tensor = self._predicted(states, "attr")
         return logits
 
     def region_features(self, states: Float[Tensor, "*batch width"]) -> Float[Tensor, "*batch features"]:
         """Predict the features of the regions at these image states; `RequestError` without that head."""
-        features: Tensor = self.obj_predict_head(states, "feat")
+        features: Tensor = self._predicted(states, "feat")
         return features
 
     def answer_logits(self, streams: Streams) -> Float[Tensor, "batch answers"]:
@@ -145,6 +150,12 @@ class Lxmert(nn.Module):
             raise RequestError("this LXMERT has no answer head; load a checkpoint that has one")
         logits: Tensor = self.answer_head(self.pooled(streams))
         return logits
+
+    def _predicted(self, states: Float[Tensor, "*batch width"], target: str) -> Float[Tensor, "*batch predicted"]:
+        if self.obj_predict_head is None:
+            raise RequestError(f"this LXMERT predicts nothing of regions, so it has no head {target!r}")
+        predicted: Tensor = self.obj_predict_head(states, target)
+        return predicted
 
     def pooled(self, streams: Streams) -> Float[Tensor, "batch width"]:
         """Return what the matching head reads: [CLS], mapped, through tanh."""

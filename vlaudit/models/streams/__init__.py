@@ -1,1 +1,1 @@
-"""Models that read a caption and a detector's regions, and text-only models beside them: one adapter, many networks."""
+"""One adapter for every encoder: networks over captions and regions, captions and pixels, or captions alone."""

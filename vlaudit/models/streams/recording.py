@@ -1,4 +1,4 @@
-"""Keep what is wanted of a pass, and nothing else."""
+"""Keep the states and attention of a pass that were wanted."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from vlaudit.traces import Modality
 
 @dataclass(frozen=True)
 class Recorder:
-    """Told of every state and attention of a pass, it keeps those that `wanted` names."""
+    """Receives every state and attention of a pass and keeps those that `wanted` names."""
 
     wanted: Wanted
     states: dict[tuple[Modality, int], Float[Tensor, "batch positions width"]] = field(default_factory=dict)
@@ -22,15 +22,15 @@ class Recorder:
     )
 
     def wants(self, queries: Modality, keys: Modality, layer: int) -> bool:
-        """Say whether the probabilities of this attention must be written out."""
+        """Return whether the probabilities of this attention must be materialized."""
         return (queries, keys, layer) in self.wanted.attention
 
     def wants_joint(self, layer: int) -> bool:
-        """Say whether any slice of the attention that both modalities share in this layer is wanted."""
+        """Return whether any slice of this layer's attention, which both modalities share, is wanted."""
         return any(number == layer for _, _, number in self.wanted.attention)
 
     def state(self, modality: Modality, stage: int, states: Float[Tensor, "batch positions width"]) -> None:
-        """Keep the states of a stage, where they are wanted."""
+        """Keep the states of a stage if they are wanted."""
         if (modality, stage) in self.wanted.states:
             self.states[modality, stage] = states
 
@@ -41,23 +41,23 @@ class Recorder:
         layer: int,
         probabilities: Float[Tensor, "batch heads queries keys"] | None,
     ) -> None:
-        """Keep an attention, where it is wanted."""
+        """Keep the attention of one layer if it is wanted."""
         if probabilities is not None and self.wants(queries, keys, layer):
             self.attention[queries, keys, layer] = probabilities
 
     def attended_jointly(
         self, layer: int, probabilities: Float[Tensor, "batch heads positions positions"] | None, length: int
     ) -> None:
-        """Keep the wanted slices of an attention over `length` tokens and then the regions."""
+        """Keep the wanted slices of one attention over `length` tokens followed by the regions."""
         if probabilities is None:
             return
         places: dict[Modality, slice] = {"text": slice(0, length), "image": slice(length, None)}
-        for queries, asking in places.items():
-            for keys, answering in places.items():
-                self.attended(queries, keys, layer, probabilities[:, :, asking, answering])
+        for queries, rows in places.items():
+            for keys, columns in places.items():
+                self.attended(queries, keys, layer, probabilities[:, :, rows, columns])
 
     def streams(
         self, text: Float[Tensor, "batch length width"], image: Float[Tensor, "batch regions width"] | None
     ) -> Streams:
-        """Return what the pass brings back; `text` and `image` are the last states."""
+        """Return the result of the pass; `text` and `image` are the last states."""
         return Streams(text, image, self.states, self.attention)

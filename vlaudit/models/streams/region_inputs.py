@@ -1,4 +1,4 @@
-"""The regions of a sample as a model reads them: features, and boxes as shares of the image's sides."""
+"""The regions of a sample as a model reads them: features, and boxes as fractions of the image's sides."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from vlaudit.samples import Box, Image, Region, Sample
 from vlaudit.traces import ImageAxis
 
 SLACK = 1.0
-"""Pixels by which a detector's box may leave its image: boxes are rounded when they are stored."""
+"""Tolerated overhang of a detector's box, in pixels: boxes are rounded when they are stored."""
 
 
 def region_refusal(sample: Sample, layout: Layout, encoder: RegionEncoder | None) -> str | None:
-    """Say why the regions of a sample cannot be read by a model of this layout, or None."""
+    """Return why the regions of a sample cannot be read by a model of this layout, or None."""
     if sample.image is None:
-        return "it has no image, so nothing says how large the picture is that its boxes lie in"
+        return "it has no image, so the size of the picture that its boxes belong to is unknown"
     if not sample.regions:
         return "it has no regions, and this model reads regions; give data with boxes"
     for region in sample.regions:
@@ -52,7 +52,7 @@ def _fault(region: Region, image: Image, layout: Layout, encoder: RegionEncoder 
 
 
 def features_of(samples: Sequence[Sample], encoder: RegionEncoder | None) -> list[Float[Tensor, "regions width"]]:
-    """Return the features of every sample's regions; those that have none are encoded from the pixels, all at once."""
+    """Return the features of every sample's regions; missing ones are encoded from the pixels, in one batch."""
     bare = [[region.box for region in sample.regions if region.features is None] for sample in samples]
     asked = [(sample.image, boxes) for sample, boxes in zip(samples, bare, strict=True) if boxes and sample.image]
     if asked and encoder is None:
@@ -70,9 +70,9 @@ def _joined(sample: Sample, encoded: Float[np.ndarray, "encoded width"] | None) 
 
 
 def boxes_of(sample: Sample, encoder: RegionEncoder | None = None) -> Float[Tensor, "regions 4"]:
-    """Return left, top, right, bottom of every region as shares of the image's width and height, 0 to 1.
+    """Return left, top, right, bottom of every region as fractions of the image's width and height, 0 to 1.
 
-    Boxes of regions that the encoder gives features are told as it tells them (`RegionEncoder.located`).
+    Boxes of regions whose features the encoder computes are rounded as it rounds them (`RegionEncoder.located`).
     """
     image = sample.image
     if image is None:
@@ -88,15 +88,15 @@ def boxes_of(sample: Sample, encoder: RegionEncoder | None = None) -> Float[Tens
 def with_global(
     features: Float[Tensor, "regions width"], boxes: Float[Tensor, "regions 4"]
 ) -> tuple[Float[Tensor, "positions width"], Float[Tensor, "positions 4"]]:
-    """Put one region for the whole image first: the mean of all features, the box of the image.
+    """Prepend a region for the whole image: the mean of all features, the box of the image.
 
-    Source: VOLTA's evaluation reader (see REGION_MODELS.md beside the goldens); its pretraining divides otherwise.
+    Source: VOLTA's evaluation reader (see REGION_MODELS.md next to the goldens); its pretraining divides differently.
     """
     whole = torch.tensor([[0.0, 0.0, 1.0, 1.0]]).to(boxes)
     return torch.cat([features.mean(0, keepdim=True), features]), torch.cat([whole, boxes])
 
 
 def region_axis(sample: Sample, layout: Layout) -> ImageAxis:
-    """Return where the regions lie among the image positions."""
+    """Return the boxes of the image positions."""
     boxes = [region.box for region in sample.regions]
     return ImageAxis((None, *boxes) if layout.global_region else tuple(boxes), "region")

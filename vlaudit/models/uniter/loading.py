@@ -7,7 +7,7 @@ from functools import partial
 from vlaudit.models.base import LoadOptions
 from vlaudit.models.checkpoint import KeyRules, open_weights
 from vlaudit.models.load_into import load_into
-from vlaudit.models.streams.adapter import RegionAdapter
+from vlaudit.models.streams.adapter import EncoderAdapter
 from vlaudit.models.streams.loading import make_adapter, sizes_of
 from vlaudit.models.uniter.config import UniterConfig
 from vlaudit.models.uniter.network import ALIASES, Uniter
@@ -16,7 +16,7 @@ FAMILY = "UNITER"
 PUBLISHED_VOCABULARY = "bert-base-cased"
 
 
-def load(options: LoadOptions) -> RegionAdapter:
+def load(options: LoadOptions) -> EncoderAdapter:
     """Load UNITER; `CheckpointError` or `VocabularyError` before anything is computed where the files are not right."""
     file = open_weights(options.checkpoint)
     config = sizes_of(file, UniterConfig.from_tensors, family=FAMILY)

@@ -15,7 +15,7 @@ from vlaudit.models.hf.loading import is_visualbert_folder, load_visualbert_fold
 from vlaudit.models.load_into import load_into
 from vlaudit.models.meta_device import build_on_meta
 from vlaudit.models.signatures import resembles
-from vlaudit.models.streams.adapter import RegionAdapter
+from vlaudit.models.streams.adapter import EncoderAdapter
 from vlaudit.models.streams.loading import make_adapter, without_prefix
 from vlaudit.models.volta.config import VoltaConfig, published_fields
 from vlaudit.models.volta.network import VoltaNetwork, aliases
@@ -36,7 +36,7 @@ _WORDS = "bert.embeddings.word_embeddings.weight"
 _CLASSES = "cls.imagePredictions.decoder_dict.0.weight"
 
 
-def load(options: LoadOptions, *, family: str) -> RegionAdapter:
+def load(options: LoadOptions, *, family: str) -> EncoderAdapter:
     """Load one of `config.PUBLISHED`; `CheckpointError` or `VocabularyError` where the files are not right.
 
     Without a config.json the file is taken for a published one, of the published sizes.
@@ -55,7 +55,7 @@ load_vilbert = partial(load, family="ctrl_vilbert")
 load_vl_bert = partial(load, family="ctrl_vl-bert")
 
 
-def load_visualbert(options: LoadOptions) -> RegionAdapter:
+def load_visualbert(options: LoadOptions) -> EncoderAdapter:
     """Load the controlled VisualBERT, or a folder of transformers, which its config.json tells; errors as `load`."""
     if is_visualbert_folder(options):
         return load_visualbert_folder(options)
