@@ -97,7 +97,7 @@ def test_it_is_found_where_the_option_says(tmp_path):
 def test_an_option_that_would_be_ignored_is_refused(tmp_path):
     write(tmp_path)
     other = write(tmp_path / "other", [*LINES[:-1], "tree"])
-    with pytest.raises(VocabularyError, match="a different vocabulary lies beside the checkpoint"):
+    with pytest.raises(VocabularyError, match="a different vocabulary is stored next to the checkpoint"):
         find(tmp_path / "model.pth", str(other))
     same = write(tmp_path / "same")
     assert find(tmp_path / "model.pth", str(same)).source == str(tmp_path / "vocab.txt")

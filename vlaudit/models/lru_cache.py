@@ -1,4 +1,4 @@
-"""A bounded memory of results, oldest use forgotten first."""
+"""A cache of the results used last, filled in batches."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Value = TypeVar("Value")
 
 
 class LRUCache(Generic[Value]):
-    """Remember the `size` results used last; `size` 0 remembers nothing.
+    """Keep the `size` results used last; `functools.lru_cache` cannot compute several missing ones in one call.
 
     >>> cache = LRUCache[int](2)
     >>> cache.get(["a", "b"], lambda missing: [len(missing)] * len(missing))
@@ -33,7 +33,7 @@ class LRUCache(Generic[Value]):
         return [known[key] for key in keys]
 
     def put(self, keys: Sequence[Hashable], values: Sequence[Value]) -> None:
-        """Remember results, as those used last."""
+        """Store results as those used last."""
         for key, value in zip(keys, values, strict=True):
             self._held[key] = value
             self._held.move_to_end(key)

@@ -1,4 +1,4 @@
-"""Build a network without memory for its weights, for a loader that assigns them."""
+"""Build a network on the meta device, for a loader that assigns its weights."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 
-class _Undrawn(TorchFunctionMode):
-    """Leave out the first weights that modules draw.
+class _WithoutInitialization(TorchFunctionMode):
+    """Skip the initialization of weights.
 
-    Drawing on the meta device computes nothing, but makes torch import its Python decompositions: 1 s in the first
-    load of a process.
+    On the meta device it computes nothing, but makes torch import its Python decompositions: 1 s in the first load of
+    a process.
     """
 
     def __torch_function__(
@@ -32,6 +32,6 @@ class _Undrawn(TorchFunctionMode):
 
 @contextmanager
 def build_on_meta() -> Iterator[None]:
-    """Put every tensor that is made inside on the meta device, with its shape alone."""
-    with torch.device("meta"), _Undrawn():
+    """Create every tensor inside on the meta device, without memory and without initialization."""
+    with torch.device("meta"), _WithoutInitialization():
         yield

@@ -177,7 +177,7 @@ def test_missing_sizes_are_named(tiny_even):
     """All that is missing, at once."""
     config = {name: value for name, value in tiny_even.config.items() if name != "embed_dim"}
     config["bert"] = {name: value for name, value in config["bert"].items() if name != "hidden_size"}
-    with pytest.raises(CheckpointError, match=r"must say bert\.hidden_size, embed_dim"):
+    with pytest.raises(CheckpointError, match=r"must state bert\.hidden_size, embed_dim"):
         AlbefConfig.from_json(config)
 
 

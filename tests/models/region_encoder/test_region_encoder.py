@@ -284,7 +284,7 @@ def test_a_file_that_lacks_a_tensor_is_refused_and_nothing_loaded(tmp_path):
         ({"crop": 20}, "crop must be a multiple of 8"),
         ({"channels": [8, 8]}, "three channels"),
         ({"width": 32}, "wrong shapes"),
-        ({"labels": None}, "config.json must say"),
+        ({"labels": None}, "config.json must state"),
     ],
 )
 def test_a_config_that_makes_no_sense_is_told(tmp_path, change, message):
@@ -295,7 +295,7 @@ def test_a_config_that_makes_no_sense_is_told(tmp_path, change, message):
 
 def test_a_config_that_says_nothing_is_told(tmp_path):
     tensors, _, path = copied(tmp_path)
-    with pytest.raises(CheckpointError, match=r"config\.json must say crop, channels, width, labels and attributes"):
+    with pytest.raises(CheckpointError, match=r"config\.json must state crop, channels, width, labels and attributes"):
         load_encoder(written(tensors, {}, path))
 
 

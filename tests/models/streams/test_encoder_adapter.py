@@ -176,8 +176,8 @@ def test_what_cannot_be_read_is_refused_with_its_reason(adapter_of):
     cases = {
         "has no features, and this checkpoint comes without an encoder": with_first(features=None),
         "has 5 features, this checkpoint reads 16": with_first(features=np.ones(5)),
-        "does not lie inside its image of 48 x 32": with_first(box=Box(0, 0, 60, 10)),
-        "which does not lie inside its image": with_first(box=Box(48, 0, 48.9, 9), features=None),  # holds no pixel
+        "is not inside its image of 48 x 32": with_first(box=Box(0, 0, 60, 10)),
+        "which is not inside its image": with_first(box=Box(48, 0, 48.9, 9), features=None),  # holds no pixel
         "has the box (nan, 0, 9, 9)": with_first(box=Box(float("nan"), 0, 9, 9)),
         "it has no regions": replace(sample, regions=(), phrases=(), slots=()),
         "it has no image": replace(sample, image=None),

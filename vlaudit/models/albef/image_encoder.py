@@ -13,7 +13,7 @@ from vlaudit.models.attention import Encoded, Layers, attend, merge_heads, split
 
 
 class PatchEmbedding(nn.Module):
-    """Cut an image into square patches and map each to one vector, row by row."""
+    """Cut an image into square patches, row by row, and map each to a vector."""
 
     def __init__(self, config: VisionConfig) -> None:
         super().__init__()
@@ -40,7 +40,7 @@ class Attention(nn.Module):
     def forward(
         self, hidden: Float[Tensor, "batch length width"], *, weights: bool = False
     ) -> tuple[Float[Tensor, "batch length width"], Float[Tensor, "batch heads length length"] | None]:
-        """Return the update and, where asked for, the probabilities."""
+        """Return the update and, on request, the probabilities."""
         query, key, value = (split_heads(part, self.heads) for part in self.qkv(hidden).chunk(3, dim=-1))
         context, probabilities = attend(query, key, value, weights=weights)
         return self.proj(merge_heads(context)), probabilities
@@ -73,14 +73,14 @@ class Block(nn.Module):
     def forward(
         self, hidden: Float[Tensor, "batch length width"], *, weights: bool = False
     ) -> tuple[Float[Tensor, "batch length width"], Float[Tensor, "batch heads length length"] | None]:
-        """Return the next states and, where asked for, the probabilities."""
+        """Return the next states and, on request, the probabilities."""
         update, probabilities = self.attn(self.norm1(hidden), weights=weights)
         hidden = hidden + update
         return hidden + self.mlp(self.norm2(hidden)), probabilities
 
 
 class VisionTransformer(nn.Module):
-    """Patches, a [CLS] vector before them, positions, blocks, and a final norm."""
+    """A [CLS] vector and patches, positions, blocks, and a final norm."""
 
     def __init__(self, config: VisionConfig) -> None:
         super().__init__()
@@ -94,7 +94,7 @@ class VisionTransformer(nn.Module):
     def embed(
         self, pixel_values: Float[Tensor, "batch channels height breadth"]
     ) -> Float[Tensor, "batch length width"]:
-        """Return [CLS] and the patches, with their positions: what enters block 0."""
+        """Return [CLS] and the patches with their positions, the input of block 0."""
         wanted_shape = (self.config.in_channels, self.config.image_size, self.config.image_size)
         if tuple(pixel_values.shape[1:]) != wanted_shape:
             raise RequestError(
@@ -129,8 +129,8 @@ def interpolate_positions(
 ) -> Float[Tensor, "1 new_positions width"]:
     """Return a position table for `grid` x `grid` patches: [CLS] kept, the others resized bicubically.
 
-    ALBEF applies this when a checkpoint is loaded at another resolution, to online and momentum tables
-    alike; a table that fits is returned as it is.
+    ALBEF applies this when a checkpoint is loaded at another resolution, to online and momentum tables. A table that
+    fits is returned unchanged.
     """
     old = round((table.shape[1] - 1) ** 0.5)
     if old == grid:

@@ -29,9 +29,9 @@ IMAGE_IMAGE: Pair = ("image", "image")
 
 
 class Towers:
-    """What the online network and its momentum copy both compute.
+    """Passes shared by the online network and its momentum copy.
 
-    An image pass and a text pass are each computed once and shared: `fuse` takes what they returned.
+    Image and text are encoded once and reused: `fuse` takes both results.
     """
 
     visual_encoder: VisionTransformer
@@ -53,8 +53,8 @@ class Towers:
     ) -> Encoded:
         """Return the image's states after the final norm, [CLS] first, then the patches row by row.
 
-        `weights` and `states` choose the layers whose attention and states come back; the other layers run
-        the fused kernel. States are those before the final norm.
+        `weights` and `states` select the layers whose attention and states are returned; the other layers run the fused
+        kernel. States precede the final norm.
         Raises RequestError for images of another size.
         """
         encoded: Encoded = self.visual_encoder(pixel_values, weights=weights, states=states)
@@ -90,7 +90,7 @@ class Towers:
         return self._text.fuse(text_embeds, attention_mask, image_embeds, weights=weights, states=states)
 
     def word_logits(self, states: Float[Tensor, "*axes width"]) -> Float[Tensor, "*axes vocabulary"]:
-        """Return masked-word logits for fused states: give only the positions that are masked.
+        """Return masked-word logits of fused states; pass only masked positions.
 
         Raises RequestError for a retrieval checkpoint, which has no such head.
         """
@@ -112,7 +112,7 @@ class Towers:
 
 @dataclass(frozen=True)
 class MomentumView(Towers):
-    """The momentum copies, answering as the online network does; they have no matching head of their own."""
+    """The momentum copies as a network; they have no matching head of their own."""
 
     visual_encoder: VisionTransformer
     text_encoder: MaskedLanguageModel | TextEncoder
@@ -123,9 +123,9 @@ class MomentumView(Towers):
 class Albef(nn.Module, Towers):
     """ALBEF (Li et al. 2021), a `StagedNetwork` whose state dict has the published keys.
 
-    `momentum` adds the slowly moving copies and `queues` the stored features that pretraining contrasts
-    against; with both, the keys are exactly those of a published file. Without them it is what audits run.
-    Weights are not fit to train from until `initialise` is called. There is no dropout.
+    `momentum` adds the momentum copies and `queues` the stored features that pretraining contrasts against; with both,
+    the keys are exactly those of a published file. Audits run it without them.
+    Call `initialise` before training. There is no dropout.
     """
 
     image_queue: Tensor
@@ -215,24 +215,24 @@ class Albef(nn.Module, Towers):
         return logits
 
     def momentum_view(self) -> MomentumView:
-        """Return the momentum copies as one network; raises RequestError where they are not held."""
+        """Return the momentum copies as one network; raises RequestError where they were not loaded."""
         if not self.has_momentum:
-            raise RequestError("this network holds no momentum copies; load it with momentum=True")
+            raise RequestError("this network has no momentum copies; load it with momentum=True")
         return MomentumView(self.visual_encoder_m, self.text_encoder_m, self.vision_proj_m, self.text_proj_m)
 
     def tie(self) -> None:
-        """Make the tied tensors of the word heads one again; call it after assigning loaded tensors."""
+        """Tie the tensors of the word heads again, after loaded tensors were assigned."""
         for encoder in (self.text_encoder, getattr(self, "text_encoder_m", None)):
             if isinstance(encoder, MaskedLanguageModel):
                 encoder.tie()
 
     @torch.no_grad()
     def initialise(self, std: float = 0.02) -> None:
-        """Draw the weights that training starts from, by torch's generator; momentum copies become equal.
+        """Initialize the weights for training with torch's generator; momentum copies become equal.
 
-        Tables and matrices of both encoders: truncated normal of `std`; their biases 0. The patch, feature
-        and matching projections are drawn as torch does by default, as in the published code; norms are 1
-        and 0. Differs: the published text encoder's normal is not truncated.
+        Tables and matrices of both encoders: truncated normal of `std`; their biases 0. The patch, feature and matching
+        projections keep torch's default, as in the published code; norms are 1 and 0. Differs: the published text
+        encoder's normal is not truncated.
         """
         for module in (*self.visual_encoder.modules(), *self.text_encoder.modules()):
             if isinstance(module, nn.Linear | nn.Embedding):

@@ -1,4 +1,4 @@
-"""ALBEF's text encoder: BERT (Devlin et al. 2019) whose last layers attend to the image; its word head."""
+"""ALBEF's text encoder, a BERT (Devlin et al. 2019) whose last layers attend to the image, and its word head."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Embeddings(nn.Module):
 
     def __init__(self, config: TextConfig) -> None:
         super().__init__()
-        # Never read: positions are 0, 1, 2, ... It is here because the published files carry it.
+        # Never read: positions are 0, 1, 2, ... The published files hold it.
         self.register_buffer("position_ids", torch.arange(config.max_positions)[None])
         self.word_embeddings = nn.Embedding(config.vocab_size, config.width, padding_idx=config.pad_id)
         self.position_embeddings = nn.Embedding(config.max_positions, config.width)
@@ -27,7 +27,7 @@ class Embeddings(nn.Module):
         self.LayerNorm = nn.LayerNorm(config.width, eps=config.layer_norm_eps)
 
     def forward(self, input_ids: Int[Tensor, "batch length"]) -> Float[Tensor, "batch length width"]:
-        """Return what enters layer 0."""
+        """Return the input of layer 0."""
         length, most = input_ids.shape[1], self.position_embeddings.num_embeddings
         if length > most:
             raise RequestError(f"input_ids must have at most {most} tokens a caption, got {length}")
@@ -58,7 +58,7 @@ class Layer(nn.Module):
         Float[Tensor, "batch heads length length"] | None,
         Float[Tensor, "batch heads length patches"] | None,
     ]:
-        """Return the next states and, where asked for, attention among words and from words to patches."""
+        """Return the next states and, on request, attention among words and from words to patches."""
         hidden, among_words = self.attention(hidden, hidden, mask, weights=weights)
         to_patches = None
         if self.crossattention is not None:
@@ -100,7 +100,7 @@ class Encoder(nn.Module):
 
 
 class TextEncoder(nn.Module):
-    """Embeddings and layers, run in two halves: the caption alone, then the caption with an image."""
+    """Embeddings and layers, run in two parts: the caption alone, then the caption with an image."""
 
     def __init__(self, config: TextConfig) -> None:
         super().__init__()
@@ -132,7 +132,7 @@ class TextEncoder(nn.Module):
         weights: Layers = False,
         states: Layers = False,
     ) -> Encoded:
-        """Run the fusion layers on what `encode` returned."""
+        """Run the fusion layers on the output of `encode`."""
         numbers = range(self.config.fusion_layer, self.config.layers)
         fused: Encoded = self.encoder(
             text_embeds, attention_mask, numbers, image_embeds, weights=weights, states=states
@@ -156,7 +156,7 @@ class WordPredictions(nn.Module):
 
 
 class Heads(nn.Module):
-    """The level that the published keys have between the text encoder and its word head."""
+    """The module that the published keys have between the text encoder and its word head."""
 
     def __init__(self, config: TextConfig) -> None:
         super().__init__()
@@ -164,7 +164,7 @@ class Heads(nn.Module):
 
 
 class MaskedLanguageModel(nn.Module):
-    """The text encoder with its masked-word head, whose matrix is the word-embedding table."""
+    """The text encoder with its masked-word head, whose matrix is tied to the word table."""
 
     def __init__(self, config: TextConfig) -> None:
         super().__init__()
@@ -173,7 +173,7 @@ class MaskedLanguageModel(nn.Module):
         self.tie()
 
     def tie(self) -> None:
-        """Make the tied tensors one again; call it after assigning loaded tensors."""
+        """Tie shared tensors again, after loaded tensors were assigned."""
         predictions = self.cls.predictions
         predictions.decoder.weight = self.bert.embeddings.word_embeddings.weight
         predictions.decoder.bias = predictions.bias

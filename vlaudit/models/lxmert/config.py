@@ -1,4 +1,4 @@
-"""The sizes of an LXMERT network: as given, or read off a checkpoint's tensors and the config beside it."""
+"""Sizes of an LXMERT network, given or read from a checkpoint's tensors and its config file."""
 
 from __future__ import annotations
 
@@ -60,17 +60,17 @@ class LxmertConfig:
 
     @property
     def max_length(self) -> int:
-        """Tokens of the longest caption, with [CLS] and [SEP]; the published pretraining cut those beyond 20."""
+        """Longest caption in tokens, [CLS] and [SEP] included; the published pretraining truncated at 20."""
         return min(self.longest, self.max_positions)
 
     @property
     def first_cross_layer(self) -> int:
-        """Number of the first cross layer: the layers before it count by the longer of the two stacks."""
+        """Number of the first cross layer, which is the length of the longer of the two stacks."""
         return max(self.language_layers, self.relation_layers)
 
     @property
     def region_targets(self) -> dict[str, int]:
-        """Return what is predicted for a region, by its published name, and how many numbers that takes."""
+        """Return the published name of every prediction for a region, with its width."""
         width = self.region_width if self.regresses else None
         targets = {"obj": self.classes, "attr": self.attributes, "feat": width}
         return {name: size for name, size in targets.items() if size is not None}
@@ -82,11 +82,11 @@ class LxmertConfig:
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, HasShape], config: Mapping[str, Any]) -> LxmertConfig:
-        """Read the sizes off the tensors of a file in the published layout, without `module.`; shapes suffice.
+        """Read the sizes from the tensors of a file in the published layout, without `module.`; shapes suffice.
 
-        `config` is a decoded config file, any part of it, and says the number of heads (else width / 64) and
-        `max_seq_length` (else 20).
-        Raises `CheckpointError` where the two contradict, or where this is no such file.
+        `config` is a decoded config file, complete or not, and states the number of heads (default width / 64) and
+        `max_seq_length` (default 20).
+        Raises `CheckpointError` where the two contradict, or for a file in another layout.
         """
         values = agreed_sizes(_sizes(tensors), config) | {"max_seq_length": _length(config)}
         held: dict[str, Any] = {
@@ -95,7 +95,7 @@ class LxmertConfig:
         return cls(**held, regresses=_decoder("feat") in tensors)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the config file that lies beside the weights."""
+        """Return the content of config.json."""
         named = {path: getattr(self, name) for name, path in _FIELDS.items()}
         return {"hidden_act": "gelu"} | {path: value for path, value in named.items() if value is not None}
 

@@ -1,7 +1,7 @@
-"""A small region encoder: what a detector is to region-feature models, for images whose boxes are known.
+"""A small region encoder, which replaces the detector of region-feature models for images with known boxes.
 
-It is given an image and boxes and returns a feature vector, class and attribute log-probabilities for each, from the
-pixels inside the box alone. So whatever a perturbation does to pixels reaches a region-feature model.
+It receives an image and boxes and returns a feature vector, class and attribute log-probabilities per box, from the
+pixels inside the box alone. So every perturbation of pixels reaches a region-feature model.
 """
 
 from vlaudit.models.region_encoder.encoder import EncodedRegions, RegionEncoder

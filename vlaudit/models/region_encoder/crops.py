@@ -1,4 +1,4 @@
-"""Crops of boxes: the pixels inside, and none beside them, at one size."""
+"""Crops of boxes: the pixels inside a box, resized to one size."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from vlaudit.samples import Box, Image
 def crops_of(images: Iterable[tuple[Image, Sequence[Box]]], side: int) -> UInt8[Tensor, "crops 3 {side} {side}"]:
     """Return every box of every image, in order, stretched to a square of `side` pixels.
 
-    A box is every pixel that it touches, as `Cover` covers them. Resized bilinearly with antialiasing, after cutting,
-    so that nothing from outside the box comes in at its border. The aspect is lost: how a box is shaped is no part
-    of what it shows. On the CPU, wherever the network is: torch resizes 8-bit images nowhere else, and so crops do not
-    depend on the device. Raises `DataError` where a box holds no pixel of its image.
+    A box includes every pixel that it touches, as in `Cover`. It is cropped before it is resized (bilinear,
+    antialiased), so that no pixel from outside the box contributes. The aspect ratio is lost, as it is no part of the
+    content. Crops are made on the CPU, where alone torch resizes 8-bit images, so they do not depend on the device.
+    Raises `DataError` where a box holds no pixel of its image.
     """
     crops = [crop for image, boxes in images for crop in _crops(image, boxes, side)]
     return torch.cat(crops) if crops else torch.empty((0, 3, side, side), dtype=torch.uint8)
 
 
 def _crops(image: Image, boxes: Sequence[Box], side: int) -> list[Tensor]:
-    # Each box alone: torch resizes small 8-bit images in integers, several times faster than one batched sampling.
+    # One box at a time: torch resizes small 8-bit images in integers, several times faster than batched sampling.
     pixels = torch.from_numpy(image.pixels().copy()).permute(2, 0, 1)[None]
     return [interpolate(_cut(image, pixels, box), size=side, mode="bilinear", antialias=True) for box in boxes]
 

@@ -1,4 +1,4 @@
-"""Encode the regions of images from their pixels, and remember those that come again."""
+"""Encode the regions of images from their pixels, with a cache."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from vlaudit.models.region_encoder.network import RegionConfig, RegionNet
 from vlaudit.samples import Box, Image
 
 MEMORY = 32_768
-"""Regions remembered: those of some 3,000 scenes, 20 MB."""
+"""Regions in the cache: those of about 3,000 scenes, 20 MB."""
 AT_ONCE = 128
-"""Crops in one pass of the network: what it holds then fits a cache, and twice as many are no faster."""
+"""Crops in one pass of the network: its activations then fit the processor's cache, and twice as many are no faster."""
 
 GRID = 8
-"""Steps across an image by which boxes are told."""
+"""Steps per side of the grid that boxes are rounded to."""
 
 _Key = tuple[str, Box]
 
 
 @dataclass(frozen=True)
 class EncodedRegions:
-    """What the encoder says of the regions of one image, in the order of the boxes that were given.
+    """Encodings of the regions of one image, in the order of the given boxes.
 
     `features` are at least 0, `classes` and `attributes` natural-log probabilities over `RegionEncoder.labels` and
-    `.attributes`, `confidence` the probability of the likeliest label that is not background, as detectors state it.
+    `.attributes`, `confidence` the probability of the likeliest label other than background.
     """
 
     features: Float[np.ndarray, "regions width"]
@@ -42,11 +42,11 @@ class EncodedRegions:
 
 
 class RegionEncoder:
-    """Looks at boxes, each alone: two boxes with equal pixels have equal features, wherever they stand.
+    """Encodes each box independently: two boxes with equal pixels have equal features, wherever they are.
 
     Differs from a detector (Faster R-CNN, as in Anderson et al. 2018, Bottom-up attention): boxes are given, not found,
-    and nothing beside a box is seen, where a detector's features reach far beyond theirs. What covers a box from edge
-    to edge has hidden all of it.
+    and pixels outside a box have no influence, where a detector's features have a wide receptive field. A cover from
+    edge to edge of a box hides all of it.
     """
 
     def __init__(self, network: RegionNet, fingerprint: Callable[[], str], memory: int = MEMORY) -> None:
@@ -56,7 +56,7 @@ class RegionEncoder:
 
     @property
     def config(self) -> RegionConfig:
-        """Sizes and words."""
+        """Sizes and label names."""
         return self._network.config
 
     @property
@@ -66,12 +66,12 @@ class RegionEncoder:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The words of `EncodedRegions.classes`; the first is "background"."""
+        """Names of `EncodedRegions.classes`; the first is "background"."""
         return self.config.labels
 
     @property
     def attributes(self) -> tuple[str, ...]:
-        """The words of `EncodedRegions.attributes`; the first is "none"."""
+        """Names of `EncodedRegions.attributes`; the first is "none"."""
         return self.config.attributes
 
     @property
@@ -85,11 +85,11 @@ class RegionEncoder:
         return self._fingerprint()
 
     def located(self, boxes: Float[np.ndarray, "regions 4"]) -> Float[np.ndarray, "regions 4"]:
-        """Round boxes, as shares of the image's sides, to a grid of 8 by 8: a box may shrink to a line.
+        """Round boxes, as fractions of the image's sides, to a grid of 8 by 8; a box may shrink to a line.
 
-        Drawn things of one kind have one shape, by which a classifier names covered ones nearly as well as visible
-        ones: nothing would be hidden by covering it. On this grid sides and what stands beside what are still told.
-        Real things vary in shape, and detectors in boxes.
+        Drawn objects of one kind have one shape, from which a classifier names covered ones nearly as well as visible
+        ones: covering would hide nothing. The grid still shows sides and neighbours. Real objects vary in shape, and
+        detected boxes vary too.
         """
         return np.round(boxes * GRID) / np.float32(GRID)
 
@@ -98,9 +98,9 @@ class RegionEncoder:
         return self.encode_many([(image, boxes)])[0]
 
     def encode_many(self, images: Sequence[tuple[Image, Sequence[Box]]]) -> list[EncodedRegions]:
-        """Encode the boxes of several images; all that are not remembered pass the network together.
+        """Encode the boxes of several images; those not in the cache are computed together.
 
-        An image is read only where one of its boxes is new. Raises `DataError` for a box outside its image.
+        An image is read only if one of its boxes is new. Raises `DataError` for a box outside its image.
         """
         keys = [(image.key, box) for image, boxes in images for box in boxes]
         pictures = {image.key: image for image, _ in images}
@@ -118,7 +118,7 @@ class RegionEncoder:
             passed = torch.cat([self._pass(chunk) for chunk in torch.split(crops, AT_ONCE)]).float().cpu().numpy()
         passed_as = [(key, box) for key, boxes in wanted.items() for box in boxes]
         order = {region: row for row, region in enumerate(passed_as)}
-        # copied, so that one remembered region does not hold all of its batch in memory
+        # copied, so that one cached region does not keep its whole batch in memory
         return [passed[order[key]].copy() for key in missing]
 
     def _pass(self, crops: Tensor) -> Float[Tensor, "crops numbers"]:

@@ -20,9 +20,9 @@ FAMILY = "the region encoder"
 def load_encoder(
     checkpoint: Path | None = None, device: torch.device | None = None, *, memory: int = MEMORY
 ) -> RegionEncoder:
-    """Load an encoder from its weights file, with `config.json` beside it; the bundled one where none is named.
+    """Load an encoder from its weights file and the `config.json` next to it; the bundled one by default.
 
-    It computes in float32. `memory` is how many regions it remembers. Raises `CheckpointError` as other families do.
+    It computes in float32. `memory` is the size of its cache in regions. Raises `CheckpointError` as other families do.
     """
     path = checkpoint or bundled_checkpoint("regions")
     file = open_weights(path)

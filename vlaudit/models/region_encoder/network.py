@@ -12,16 +12,16 @@ from torch import Tensor, nn
 from vlaudit.errors import CheckpointError
 
 BACKGROUND = "background"
-"""The first label: a box that shows nothing that the encoder knows, as detectors say it."""
+"""The first label: a box that shows nothing that the encoder knows."""
 NO_ATTRIBUTE = "none"
-"""The first attribute: a thing that has no colour word."""
+"""The first attribute: an object without a colour word."""
 
 
 @dataclass(frozen=True)
 class RegionConfig:
-    """Sizes and words of the encoder.
+    """Sizes and label names of the encoder.
 
-    Crops have `crop` pixels a side, a multiple of 8; `channels` are those of the three convolutions, `width` the
+    Crops have `crop` pixels per side, a multiple of 8; `channels` are those of the three convolutions, `width` the
     number of features. The first label is "background", the first attribute "none".
     """
 
@@ -49,7 +49,7 @@ class RegionConfig:
 
     @classmethod
     def from_json(cls, held: Mapping[str, Any]) -> RegionConfig:
-        """Read what `to_json` wrote; `CheckpointError` where something is missing or wrong."""
+        """Read the output of `to_json`; `CheckpointError` where something is missing or wrong."""
         try:
             return cls(
                 held["crop"],
@@ -60,17 +60,17 @@ class RegionConfig:
             )
         except (KeyError, TypeError) as error:
             raise CheckpointError(
-                "region encoder: config.json must say crop, channels, width, labels and attributes; "
+                "region encoder: config.json must state crop, channels, width, labels and attributes; "
                 f"{type(error).__name__}: {error}"
             ) from None
 
     def to_json(self) -> dict[str, Any]:
-        """Return what config.json holds."""
+        """Return the content of config.json."""
         return asdict(self)
 
 
 class Scored(NamedTuple):
-    """What the network says of a batch of crops: features, and logits of labels and attributes."""
+    """Output of the network for a batch of crops: features, and logits of labels and attributes."""
 
     features: Float[Tensor, "crops width"]
     labels: Float[Tensor, "crops labels"]
@@ -80,7 +80,7 @@ class Scored(NamedTuple):
 class RegionNet(nn.Module):
     """Three strided convolutions and a layer, each with a ReLU; linear heads read the features.
 
-    No normalisation, so that a crop's features do not depend on what stands beside it in the batch.
+    There is no normalization, so that a crop's features do not depend on the rest of the batch.
     """
 
     def __init__(self, config: RegionConfig) -> None:

@@ -1,4 +1,4 @@
-"""Which region encoder a checkpoint was trained with."""
+"""Find the region encoder that a checkpoint was trained with."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from vlaudit.errors import CheckpointError
 from vlaudit.models.region_encoder import RegionEncoder, load_encoder
 
 ENTRY = "region_encoder"
-"""The entry of config.json that holds the SHA-256 of the encoder's weights; published configurations have none."""
+"""Entry of config.json with the SHA-256 of the encoder's weights; published configs have none."""
 
 _MEMORY = 131_072
-"""Regions remembered: those of the images of a whole audit, at most 90 MB."""
+"""Regions in the cache: those of a whole audit, at most 90 MB."""
 
 
 def find_encoder(
     config: Mapping[str, Any], path: Path, device: torch.device, width: int | None
 ) -> RegionEncoder | None:
-    """Return the bundled encoder where a checkpoint's config.json asks for it, None where it asks for none.
+    """Return the bundled encoder where a checkpoint's config.json names it, None where it names none.
 
     `width` is that of the features that the network reads, None where it reads no regions.
-    Raises `CheckpointError` where another encoder is asked for (features of one mean nothing to a model that was
-    trained with another), or one whose features are not as wide.
+    Raises `CheckpointError` where the config names another encoder (a model cannot read the features of another one),
+    or one whose features have another width.
     """
     wanted = config.get(ENTRY)
     if wanted is None or width is None:
@@ -40,12 +40,12 @@ def find_encoder(
     if encoder.width != width:
         raise CheckpointError(
             f"checkpoint {path}: it reads {width} features of a region, but the region encoder that its config names "
-            f"gives {encoder.width}; put the config.json that it was trained with beside it, or take {ENTRY} out"
+            f"gives {encoder.width}; put the config.json that it was trained with next to it, or remove {ENTRY}"
         )
     return encoder
 
 
 @lru_cache(maxsize=1)
 def _shared(device: torch.device) -> RegionEncoder:
-    """Load the bundled encoder once: models that are audited one after another see the same images."""
+    """Load the bundled encoder once: models audited one after another read the same images."""
     return load_encoder(device=device, memory=_MEMORY)

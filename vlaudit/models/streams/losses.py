@@ -1,4 +1,4 @@
-"""What models over captions and regions are trained with: masked words, masked regions, matching."""
+"""Losses of models over captions and regions: masked words, masked regions, matching."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ IGNORED = -1
 
 
 def masked_word_loss(logits: Float[Tensor, "*axes vocabulary"], labels: Int[Tensor, "*axes"]) -> Float[Tensor, ""]:
-    """Return the cross-entropy (nats), averaged over the labelled positions; NaN where there is none."""
+    """Return the cross-entropy (nats), averaged over the labelled positions; NaN without any."""
     return F.cross_entropy(logits.flatten(0, -2), labels.flatten(), ignore_index=IGNORED)
 
 
 def region_class_kl(
     logits: Float[Tensor, "*axes classes"], target: Float[Tensor, "*axes classes"], masked: Bool[Tensor, "*axes"]
 ) -> Float[Tensor, ""]:
-    """Return KL(target || prediction) in nats, averaged over the masked regions; 0 where there is none.
+    """Return KL(target || prediction) in nats, averaged over the masked regions; 0 without any.
 
     `target` is the detector's distribution over classes, in the order of the logits.
     """

@@ -36,7 +36,7 @@ def _fault(region: Region, image: Image, layout: Layout, encoder: RegionEncoder 
     outside = min(box.left, box.top, image.width - box.right, image.height - box.bottom) < -SLACK
     if outside or not box.intersection(Box(0, 0, image.width, image.height)).area > 0:  # not: NaN compares as False
         return (
-            f"has the box {tuple(round(edge, 1) for edge in box)}, which does not lie inside its image of "
+            f"has the box {tuple(round(edge, 1) for edge in box)}, which is not inside its image of "
             f"{image.width} x {image.height} pixels"
         )
     if region.features is None:
