@@ -13,12 +13,12 @@ def test_a_memory_answers_as_the_computation_would(size, calls):
 
 
 def test_what_is_remembered_is_not_computed_again():
-    cache, asked = LRUCache(2), []
+    cache, requested = LRUCache(2), []
 
     def compute(keys):
-        asked.extend(keys)
+        requested.extend(keys)
         return keys
 
     for keys in (["a", "b"], ["b", "a"], ["c"], ["a"], ["b"]):
         cache.get(keys, compute)
-    assert asked == ["a", "b", "c", "b"]  # c pushed b out, which was used before a
+    assert requested == ["a", "b", "c", "b"]  # c pushed b out, which was used before a

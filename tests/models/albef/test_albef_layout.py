@@ -95,7 +95,7 @@ def test_a_position_table_that_fits_is_kept():
 
 @pytest.mark.parametrize("grid", [1, 3, 5, 8])
 def test_interpolation_keeps_the_cls_row(grid):
-    """Trap 16: only the patches are resampled, to the grid that was asked for."""
+    """Trap 16: only the patches are resampled, to the grid that was requested."""
     table = torch.randn(1, 17, 6)
     resized = interpolate_positions(table, grid)
     assert resized.shape == (1, 1 + grid**2, 6)

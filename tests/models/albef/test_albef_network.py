@@ -28,16 +28,16 @@ def batch_of(lengths, seed=0, padding=0):
 @given(lengths=lengths, weights=layer_sets, states=layer_sets)
 @settings(max_examples=20)
 def test_reading_inside_changes_no_result(small, lengths, weights, states):
-    """Eager and fused layers agree whatever is read; and what is read is exactly what was asked for."""
+    """Eager and fused layers agree whatever is read; and what is read is exactly what was requested."""
     inputs = batch_of(lengths)
     plain, read = encode(small, inputs), encode(small, inputs, weights=weights, states=states)
     spans = {"image": range(2), "text": range(3), "fused": range(3, 5)}
     for ours, ref, span in zip(read, plain, spans.values(), strict=True):
         torch.testing.assert_close(ours.last, ref.last, atol=1e-5, rtol=0)
-        asked = set(span) if weights is True else set(span) & set(weights or ())
+        requested = set(span) if weights is True else set(span) & set(weights or ())
         stages = {*span, span.stop}
-        assert ours.self_attention.keys() == asked
-        assert ours.cross_attention.keys() == (asked if span.start else set())
+        assert ours.self_attention.keys() == requested
+        assert ours.cross_attention.keys() == (requested if span.start else set())
         assert ours.states.keys() == (stages if states is True else stages & set(states or ()))
         assert [*ref.states, *ref.self_attention, *ref.cross_attention] == []
 
@@ -166,6 +166,6 @@ def test_a_retrieval_network_predicts_no_words(small):
 
 
 def test_momentum_copies_that_are_not_held_are_refused(small):
-    """The message says how to hold them."""
+    """The message says how to load them."""
     with pytest.raises(RequestError, match="momentum=True"):
         Albef(small.config).momentum_view()

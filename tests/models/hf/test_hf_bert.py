@@ -238,9 +238,9 @@ def test_a_config_that_is_no_json_object_is_refused(folder, text):
     refused(folder, "config.json", "JSON")
 
 
-@pytest.mark.parametrize("said", ["roberta", None, 3])
-def test_a_folder_of_another_model_is_refused(folder, said):
-    refused(edited(folder, config={"model_type": said}), "BERT needs model_type 'bert'", repr(said))
+@pytest.mark.parametrize("stated", ["roberta", None, 3])
+def test_a_folder_of_another_model_is_refused(folder, stated):
+    refused(edited(folder, config={"model_type": stated}), "BERT needs model_type 'bert'", repr(stated))
 
 
 @pytest.mark.parametrize(
@@ -297,5 +297,5 @@ def test_a_vocabulary_of_another_size_is_refused(folder):
 
 
 def test_importing_vlaudit_does_not_import_transformers():
-    asked = "import sys, vlaudit, vlaudit.models.hf.loading; sys.exit('transformers' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", asked], check=False).returncode == 0
+    requested = "import sys, vlaudit, vlaudit.models.hf.loading; sys.exit('transformers' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", requested], check=False).returncode == 0

@@ -113,10 +113,10 @@ def test_words_compare_the_filled_captions(reference, adapter):
     assert (adapter.capabilities.match, adapter.capabilities.word_probability) == ("log-odds", "candidates")
     one = sample("red dog runs near tree")
     choices = ("dog", "ball", "cat")
-    asked = ForwardRequest(one.hiding(words_of(one.caption)[1]), frozenset({Words(choices)}))
+    requested = ForwardRequest(one.hiding(words_of(one.caption)[1]), frozenset({Words(choices)}))
     logits = torch.cat([truth(reference, sample(f"red {word} runs near tree"))[2] for word in choices])
     expected = (logits[:, 1] - logits[:, 0]).log_softmax(-1)
-    assert close(adapter.forward([asked])[0][Words(choices)][0], expected)
+    assert close(adapter.forward([requested])[0][Words(choices)][0], expected)
 
 
 def test_candidates_of_a_batch_are_those_of_each_request_alone(adapter):

@@ -129,11 +129,11 @@ def test_attention_inside_a_cross_layer_is_that_of_its_parts(network, reference)
     with torch.inference_mode():
         streams = network(inputs, ALL)
         text, image = streams.states["text", 4], streams.states["image", 4]
-        across, asked = layer.visual_attention.att(image, text, output_attentions=True)
+        across, requested = layer.visual_attention.att(image, text, output_attentions=True)
         seen = layer.visual_attention(text, image)[0]
         read = layer.visual_attention.output(across, image)
         own = {"text": layer.lang_self_att(seen, None, True)[1], "image": layer.visn_self_att(read, None, True)[1]}
-    assert close(streams.attention["image", "text", 4], asked)
+    assert close(streams.attention["image", "text", 4], requested)
     assert close(streams.attention["text", "text", 4], own["text"])
     assert close(streams.attention["image", "image", 4], own["image"])
 

@@ -140,9 +140,9 @@ def test_the_ranking_head_is_a_score_and_words_compare_filled_captions(ranking, 
     one = sample("red dog runs", 50, 40)
     assert close(adapter.forward([ForwardRequest(one, frozenset({Match()}))])[0][Match()], score(ranking[0], one))
     choices = ("dog", "ball", "cat")
-    asked = ForwardRequest(one.hiding(words_of(one.caption)[1]), frozenset({Words(choices)}))
+    requested = ForwardRequest(one.hiding(words_of(one.caption)[1]), frozenset({Words(choices)}))
     filled = torch.stack([score(ranking[0], sample(f"red {word} runs", 50, 40)) for word in choices])
-    assert close(adapter.forward([asked])[0][Words(choices)][0], filled.log_softmax(-1))
+    assert close(adapter.forward([requested])[0][Words(choices)][0], filled.log_softmax(-1))
 
 
 def score(model, of):

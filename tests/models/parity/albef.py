@@ -15,7 +15,7 @@ def load_case(case, device, image_size=None):
 
 
 def outputs(case, device):
-    """Return name -> tensor for everything that the official code was asked for."""
+    """Return name -> tensor for everything that the official code was requested."""
     inputs = {name: tensor.to(device) for name, tensor in case.inputs.items()}
     network = load_case(case, device)
     computed = passes(network, inputs) | contrastive(network, inputs) | matching(network, inputs)

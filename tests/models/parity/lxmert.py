@@ -13,7 +13,7 @@ SCALE = 1 / 0.15
 
 
 def outputs(case, device):
-    """Return name -> tensor for everything that the official code was asked for."""
+    """Return name -> tensor for everything that the official code was requested."""
     given = {name: tensor.to(device) for name, tensor in case.inputs.items()}
     network = load_network(case, device)
     batch = inputs_of(given)

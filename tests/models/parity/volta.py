@@ -12,7 +12,7 @@ LETTER = {"text": "t", "image": "v"}
 
 
 def outputs(case, device):
-    """Return name -> tensor for everything that the official code was asked for."""
+    """Return name -> tensor for everything that the official code was requested."""
     given = {name: tensor.to(device) for name, tensor in case.inputs.items()}
     network, batch = as_official(load_network(case, device)), inputs_of(given)
     heads = answers(network, batch)

@@ -1,4 +1,4 @@
-"""The region encoder: boxes are encoded alone, from the pixels inside them, whatever stands around them."""
+"""The region encoder: boxes are encoded independently, from the pixels inside them alone."""
 
 import json
 from dataclasses import replace
@@ -62,10 +62,10 @@ def the_same(one, other):
 
 @some
 @given(st.lists(st.lists(boxes_in(40, 30), max_size=4), min_size=1, max_size=4))
-def test_a_region_is_encoded_alone_as_in_a_batch(asked):
+def test_a_region_is_encoded_alone_as_in_a_batch(requested):
     """Neither the other boxes of its image nor other images matter; an image may have no boxes."""
     encoder = fresh()
-    images = [(picture(seed), boxes) for seed, boxes in enumerate(asked)]
+    images = [(picture(seed), boxes) for seed, boxes in enumerate(requested)]
     for (image, boxes), together in zip(images, encoder.encode_many(images), strict=True):
         assert len(together.features) == len(boxes)
         for row, box in enumerate(boxes):
@@ -103,14 +103,14 @@ def test_where_the_box_lies_and_how_large_its_image_is_does_not_matter(box, seed
 def test_what_it_says_are_features_after_a_relu_and_log_probabilities(boxes):
     """Of the sizes and in the order of its words; the confidence is of the likeliest label but the first."""
     encoder = fresh()
-    said = encoder.encode(picture(0), boxes)
-    assert said.features.shape == (len(boxes), encoder.width)
-    assert (said.features >= 0).all()
-    assert said.features.dtype == np.float32
-    for logs, words in ((said.classes, encoder.labels), (said.attributes, encoder.attributes)):
+    stated = encoder.encode(picture(0), boxes)
+    assert stated.features.shape == (len(boxes), encoder.width)
+    assert (stated.features >= 0).all()
+    assert stated.features.dtype == np.float32
+    for logs, words in ((stated.classes, encoder.labels), (stated.attributes, encoder.attributes)):
         assert logs.shape == (len(boxes), len(words))
         np.testing.assert_allclose(np.exp(logs).sum(axis=1), 1, atol=1e-5)
-    np.testing.assert_allclose(said.confidence, np.exp(said.classes[:, 1:]).max(axis=1), rtol=1e-5)
+    np.testing.assert_allclose(stated.confidence, np.exp(stated.classes[:, 1:]).max(axis=1), rtol=1e-5)
 
 
 def counted(image):
@@ -179,8 +179,8 @@ def test_on_a_gpu_it_says_what_it_says_on_the_cpu():
 
 def likeliest(encoder, sample, region_id=None):
     regions = [sample.region(region_id)] if region_id else sample.regions
-    said = encoder.encode(sample.image, [region.box for region in regions])
-    return [encoder.labels[number] for number in said.classes.argmax(axis=1)]
+    stated = encoder.encode(sample.image, [region.box for region in regions])
+    return [encoder.labels[number] for number in stated.classes.argmax(axis=1)]
 
 
 def accuracy(encoder, samples):
@@ -206,8 +206,8 @@ def test_most_of_what_scenes_show_is_named_and_most_colours_are_seen(bundled, sc
         assert accuracy(bundled, shown) > (1 + commonest) / 2
     right = []
     for sample in scenes:
-        said = bundled.encode(sample.image, [region.box for region in sample.regions]).attributes.argmax(axis=1)
-        for region, number in zip(sample.regions, said, strict=True):
+        stated = bundled.encode(sample.image, [region.box for region in sample.regions]).attributes.argmax(axis=1)
+        for region, number in zip(sample.regions, stated, strict=True):
             colors = set(region.attributes) & set(bundled.attributes)
             right += [bundled.attributes[number] in colors] if colors else []
     assert np.mean(right) > 0.9
@@ -239,8 +239,8 @@ def test_all_of_a_blank_is_background_with_one_feature_vector(bundled, scenes):
 
 
 def test_features_are_of_unit_scale(bundled, scenes):
-    said = bundled.encode_many([(sample.image, [region.box for region in sample.regions]) for sample in scenes])
-    assert 0.5 < np.sqrt(np.mean(np.concatenate([each.features for each in said]) ** 2)) < 2
+    stated = bundled.encode_many([(sample.image, [region.box for region in sample.regions]) for sample in scenes])
+    assert 0.5 < np.sqrt(np.mean(np.concatenate([each.features for each in stated]) ** 2)) < 2
 
 
 # Its weights file.

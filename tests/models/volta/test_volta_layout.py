@@ -66,7 +66,7 @@ def test_vilbert_has_no_region_states_in_its_text_layers():
 
 
 def test_captions_leave_room_for_the_positions_of_vl_berts_regions():
-    """Its regions stand at the two positions behind the caption."""
+    """Its regions take the two positions after the caption."""
     for name, room in (("ctrl_uniter", 20), ("ctrl_vl-bert", 18)):
         config = golden_config(name).model_copy(update={"max_position_embeddings": 20})
         assert VoltaNetwork(config).layout.max_length == room
