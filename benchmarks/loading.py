@@ -27,8 +27,8 @@ from vlaudit.models.albef.config import AlbefConfig
 from vlaudit.models.albef.loading import load as load_albef
 from vlaudit.models.albef.network import Albef
 from vlaudit.models.base import LoadOptions
-from vlaudit.models.canary import check_alive
 from vlaudit.models.checkpoint import FileHash
+from vlaudit.models.smoke_test import smoke_test
 from vlaudit.models.streams.adapter import EncoderAdapter
 
 
@@ -103,7 +103,7 @@ def time_loading(path: Path, rounds: int) -> Loading:
 
     found = tuple(one(number) for number in range(rounds))
     hashing, reading = (statistics.median(seconds(partial(run, path)) for _ in range(rounds)) for run in (digest, read))
-    canary = statistics.median(seconds(partial(check_alive, fresh(adapter))) for _ in range(rounds))
+    canary = statistics.median(seconds(partial(smoke_test, fresh(adapter))) for _ in range(rounds))
     size = sum(tensor.nbytes for tensor in distinct)
     return Loading(found, hashing, reading, canary, path.stat().st_size, size)
 

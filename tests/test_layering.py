@@ -9,13 +9,15 @@ ROOT = Path(__file__).parents[1]
 SIBLINGS = ("datasets", "perturbations", "models", "measures", "statistics", "probes")
 # From the ground up; rooms on one line do not import each other, unless they are one layer of single modules.
 LAYERS = (
-    ("errors", "seeds", "toml_files"),
+    ("errors", "seeds", "toml_files", "openmp"),
     ("samples", "traces", "tables"),
     SIBLINGS,
+    ("selection",),
     ("findings",),
-    ("known_failures", "thresholds", "designs"),
+    ("known_failures", "thresholds"),
     ("execution",),
     ("reporting",),
+    ("authoring",),
     ("auditing",),
     ("plugin",),
 )

@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from itertools import pairwise
 
 import hypothesis.strategies as st
@@ -91,6 +92,8 @@ def test_an_image_of_another_size_than_it_says_is_refused():
         ({"phrases": (Phrase("p", 0, 2, "people", ("nobody",)),)}, "'nobody'"),
         ({"relations": (Relation("a", "on", "b"),)}, "'a'"),
         ({"regions": (Region("a", Box(0, 0, 1, 1), "x"),) * 2}, "same id"),
+        ({"slots": (Slot(2, 5, "color", (), "pink", ("red", "blue")),)}, "one of its choices .red, blue., got 'pink'"),
+        ({"slots": (Slot(2, 5, "color", choices=("red", "blue")),)}, "one of its choices .red, blue., got ''"),
     ],
 )
 def test_a_sample_that_contradicts_itself_is_refused(settings, message):
@@ -103,6 +106,50 @@ def test_hiding_adds_up_and_hiding_nothing_changes_nothing():
     assert whole.hiding() == whole
     assert whole.hiding(whole.slots[1]).hiding(whole.slots[0]).hidden_phrases == (Span(2, 5), Span(6, 9))
     assert whole.hiding(*whole.slots).hiding(whole.slots[0]) == whole.hiding(*whole.slots)
+
+
+RED, DOG = Slot(2, 5, "color", (), "red", ("red", "blue")), Slot(6, 9, "animal", (), "dog", ("dog", "cat"))
+
+
+def test_a_slot_takes_another_answer_and_adds_it_to_its_choices():
+    assert RED.answered("blue") == Slot(2, 5, "color", (), "blue", ("red", "blue"))
+    assert RED.answered("teal") == Slot(2, 5, "color", (), "teal", ("red", "blue", "teal"))
+
+
+def test_a_slot_without_choices_gets_none_by_another_answer():
+    """With the answer as its only choice every model would be right."""
+    assert Slot(2, 5, "color").answered("blue").choices == ()
+
+
+def test_one_slot_is_asked_at_a_time():
+    whole = sample(slots=(RED, DOG))
+    assert whole.asked_slot is None
+    color = whole.asking(RED)
+    assert color.asked_slot == replace(RED, asked=True)
+    assert (color.caption, color.hidden_phrases) == (whole.caption, ())
+    assert color.asking(DOG) == whole.asking(DOG)
+    assert color.asking(RED) == color.asking(color.asked_slot) == color
+
+
+def test_samples_differ_in_image_and_caption():
+    one = sample()
+    assert one.differs_from(replace(one, image_id="j", caption="a blue dog"))
+    assert not one.differs_from(replace(one, caption="a blue dog"))
+    assert not one.differs_from(replace(one, image_id="j", caption="A Red Dog"))
+
+
+@pytest.mark.parametrize(("shades", "differ"), [((1, 2), True), ((1, 1), False), ((1, None), True)])
+def test_equal_pixels_under_two_ids_are_one_image(shades, differ):
+    one, other = (shade and Image.from_array(np.full((2, 2, 3), shade, np.uint8)) for shade in shades)
+    first = replace(sample(), image=one)
+    second = Sample("t", "j", other, "a blue dog")
+    assert first.differs_from(second) == second.differs_from(first) == differ
+
+
+def test_neither_partner_nor_world_make_two_samples_differ():
+    """They are known about a sample, and not part of what a model reads."""
+    one = sample()
+    assert replace(one, partner=sample("a cat"), world=object()) == one
 
 
 @given(st.text())

@@ -1,6 +1,7 @@
 """A thresholds file is validated as a whole, with file and line, and its criteria share the error."""
 
 import re
+from functools import partial
 
 import pytest
 
@@ -128,10 +129,24 @@ def test_a_file_that_extends_nothing_has_only_its_own_entries(tmp_path):
     thresholds = read(tmp_path, PLAIN)
     with pytest.raises(UsageError, match=re.escape("no entry for mirror_skew.side_accuracy")):
         criterion(thresholds, *SHIPPED)
-    for missing in ("alpha", "refused_at_most"):
-        text = re.sub(rf"{missing} = .*\n", "", PLAIN)
-        with pytest.raises(UsageError, match=f'line 1: a file with extends = "none" must set {missing}'):
-            read(tmp_path, text)
+
+
+def test_alpha_and_the_refused_share_default_to_the_shipped_values(tmp_path):
+    shipped = read_thresholds()
+    for text in ("", 'extends = "none"\n'):
+        thresholds = read(tmp_path, text)
+        assert (thresholds.alpha, thresholds.refused_at_most) == (shipped.alpha, shipped.refused_at_most)
+
+
+def test_a_file_states_which_shipped_bounds_it_replaces(tmp_path):
+    """Also one that extends nothing."""
+    own = f"{OWN}[desirable.albef.any]\nmirror_skew.side_accuracy = {{ at_least = 0.7, {WHY} }}\n"
+    for text in (own, f'extends = "none"\n{own}'):
+        replaces = partial(read(tmp_path, text).replaces, architecture="cross-attention")
+        assert replaces("albef", "scenes", *SHIPPED)
+        assert not replaces("blip", "scenes", *SHIPPED)
+        assert not replaces("albef", "scenes", "mirror_skew", "match_side", "desirable")
+        assert not replaces("albef", "scenes", "captions", "noticed", "desirable")
 
 
 def test_a_parametrized_test_reads_the_entry_of_all_cases(tmp_path):
@@ -152,7 +167,7 @@ def test_a_criterion_without_an_entry_is_an_error_that_names_the_table(tmp_path)
         (("at_least = 0.5", 'at_least = "much"'), 7, "should be a valid number"),
         (("at_least = 0.5", "at_least = 0.5, at_most = 1"), 7, "exactly one of at_least, at_most, within"),
         (("at_least = 0.5, ", ""), 7, "got none"),
-        (("[0, 1]", "[1, 0]"), 12, "needs a < b"),
+        (("[0, 1]", "[1, 0]"), 12, "must have a < b"),
         ((WHY, 'why = "short"'), 6, "at least 10 characters"),
         (("alpha = 0.05", "alpha = 5"), 2, "less than 1"),
         (("cases = 7", "cases = 0"), 12, "greater than or equal to 1"),
@@ -210,11 +225,20 @@ def test_entries_of_known_findings_and_criteria_are_accepted(tmp_path, entry):
         ('captions."links[peple]"', "has no criterion 'links[peple]': did you mean links[people]"),
         ("mirror_skew.side_acuracy", "has no criterion 'side_acuracy': did you mean side_accuracy"),
         ("mirorr_skew.side_accuracy", "did you mean mirror_skew?"),
+        ("mirror_skew.tilt", "finding mirror_skew has no criterion 'tilt'"),
     ],
 )
 def test_a_misspelt_finding_or_criterion_is_an_error_with_the_nearest_name(tmp_path, entry, message):
     thresholds = read(tmp_path, f"[desirable.any.any]\n{entry} = {{ at_least = 0.9, {WHY} }}\n")
     with pytest.raises(UsageError, match=re.escape(message)):
+        thresholds.check_names(NAMES)
+
+
+@pytest.mark.parametrize("entry", ["walks.long", "captions.ignored"])
+def test_a_name_that_resembles_no_known_one_is_warned_about(tmp_path, entry):
+    """Its audit may be in a file that is not part of this run."""
+    thresholds = read(tmp_path, f"[desirable.any.any]\n{entry} = {{ at_least = 0.9, {WHY} }}\n")
+    with pytest.warns(UserWarning, match="line 2: .*no effect here"):
         thresholds.check_names(NAMES)
 
 

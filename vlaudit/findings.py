@@ -1,6 +1,6 @@
-"""The vocabulary of an audit: finding, design, case, criterion, verdict, and the rule that decides.
+"""Vocabulary of an audit (finding, design, case, criterion, verdict) and the decision rule.
 
-*Pass = the checkpoint has the stated desirable property.* A number without an interval never reaches a verdict.
+*Pass = the checkpoint has the stated desirable property.* A verdict always rests on an interval, never on a number.
 """
 
 from __future__ import annotations
@@ -27,27 +27,27 @@ MAX_IMAGES = 10**9
 
 @runtime_checkable
 class Exhibit(Protocol):
-    """A figure or a table in the report; settings are fields, the data of its design come by the call."""
+    """Protocol of figures and tables in the report: settings are fields, `render` takes the data of the design."""
 
     title: str
 
     @property
     def design(self) -> Design:
-        """The design whose table it shows."""
+        """Design with the table to show."""
         ...
 
     @property
     def columns(self) -> frozenset[str]:
-        """The columns that it reads."""
+        """Names of the columns that are read."""
         ...
 
     @property
     def pictured(self) -> frozenset[str]:
-        """The conditions whose pictures it shows."""
+        """Names of the conditions with pictures to show."""
         ...
 
     def render(self, table: Table, units: Mapping[str, Unit]) -> str:
-        """Return a fragment of HTML, with text from data escaped and images embedded; `units` by their ids."""
+        """Return a fragment of HTML with escaped text and embedded images; `units` maps ids to units."""
         ...
 
 
@@ -55,9 +55,9 @@ class Exhibit(Protocol):
 class Finding:
     """A published finding, as a claim about a checkpoint.
 
-    `claim` is the desirable property in one sentence; `source` paper and section; `failing` what a failure means for
-    someone who ships the checkpoint; `published` maps names to the published figures that the report shows next to
-    ours, as text; `exhibits` are its figures and tables, and `shown` the designs that no criterion reads.
+    `claim` is the desirable property in one sentence, `source` the paper and section. `failing` states the meaning of
+    a failure for users of the checkpoint. `published` maps names to published figures, which the report shows next to
+    the measured ones, as text. `exhibits` are figures and tables; `shown` are designs that no criterion reads.
     """
 
     id: str
@@ -71,14 +71,13 @@ class Finding:
 
 @dataclass(frozen=True)
 class Design:
-    """How a finding is measured.
+    """Design of a measurement: units, conditions and measure.
 
-    `units` selects the units of the samples; `conditions` maps names to the perturbations that make a condition of a
-    unit's sample; `measure` reduces the traces and states what it reads. Equal inputs of all designs run once.
-    `competence` estimates, from 0 to 1, whether the model can read the stimuli at all, `competence_requires` states
-    what a model must meet for that to be defined. `not_for` maps architectures that the design does not suit to the
-    reason.
-    A unit of which a condition cannot be made is refused and counted; with `optional` it is left out uncounted, for
+    `units` selects the units from the samples. `conditions` maps the name of each condition to the perturbations of a
+    unit's sample. `measure` reduces the traces and states its readings. Equal inputs of all designs run once.
+    `competence` estimates, from 0 to 1, whether the model can read the stimuli at all; `competence_requires` is the
+    requirement on the model for this estimate. `not_for` maps unsuitable architectures to the reason.
+    A unit with an impossible condition is refused and counted; with `optional` it is left out and not counted, for
     questions that only few captions allow.
     """
 
@@ -97,7 +96,7 @@ class Design:
         return self.units.columns | self.measure.columns(self.conditions) | {UNIT, IMAGE}
 
     def check(self) -> None:
-        """Raise `UsageError` for conditions that are no tuples of perturbations, and names that do not exist."""
+        """Raise `UsageError` if a condition is not a tuple of perturbations, or a name does not exist."""
         where = f"design {self.id}"
         for name, perturbations in self.conditions.items():
             if not isinstance(perturbations, tuple) or not all(isinstance(one, Perturbation) for one in perturbations):
@@ -111,7 +110,7 @@ class Design:
             _check_names(where, f"{self.competence!r} reads the column", self.competence.columns, self.columns)
 
     def unsupported(self, capabilities: Capabilities) -> str | None:
-        """Return why a model with these capabilities cannot be measured so, or None; nothing is planned then."""
+        """Return the reason why models with these capabilities cannot be measured, or None."""
         if reason := self.not_for.get(capabilities.architecture):
             return reason
         lacks = (capabilities.lacks(reading) for reading in sorted(self.measure.needs, key=repr))
@@ -129,11 +128,11 @@ def _unmet(requirement: Requirement, capabilities: Capabilities) -> str | None:
 
 @dataclass(frozen=True)
 class AuditCase:
-    """One test of an audit, as its mark declares it: `@pytest.mark.audit(FINDING, DESIGN, STATISTIC, ...)`.
+    """One test of an audit, declared by its mark `@pytest.mark.audit(FINDING, DESIGN, STATISTIC, ...)`.
 
-    `name` is the criterion's name within the finding: the test function's without `test_`, and its parameters in
-    brackets. `explanation` is the test's docstring. `statistic` estimates what is judged. `not_for` maps architectures
-    to the reason why this criterion is shown, not judged.
+    `name` is the criterion's name within the finding: the name of the test function without `test_`, followed by its
+    parameters in brackets. `explanation` is the test's docstring. `statistic` is the judged estimator. `not_for` maps
+    architectures to the reason why this criterion is shown, not judged.
     """
 
     finding: Finding
@@ -145,20 +144,20 @@ class AuditCase:
 
     @property
     def id(self) -> str:
-        """FINDING.NAME, as thresholds and reports name the criterion."""
+        """Id of the criterion in thresholds and reports: FINDING.NAME."""
         return f"{self.finding.id}.{self.name}"
 
     def unsupported(self, capabilities: Capabilities) -> str | None:
-        """Return why a model with these capabilities is not judged by it, or None."""
+        """Return the reason why models with these capabilities are not judged by this criterion, or None."""
         return self.design.unsupported(capabilities) or self.not_for.get(capabilities.architecture)
 
     def competence(self, capabilities: Capabilities) -> Statistic | None:
-        """Return the statistic that tells whether a model with these capabilities can read the stimuli, if any."""
+        """Return the statistic of whether models with these capabilities can read the stimuli; None without one."""
         requires = self.design.competence_requires
         return None if requires and _unmet(requires, capabilities) else self.design.competence
 
     def check(self) -> None:
-        """Raise `UsageError` where a name that the audit uses does not exist: a column, condition or architecture."""
+        """Raise `UsageError` if the audit uses a column, condition or architecture that does not exist."""
         for design in (self.design, *self.finding.shown):
             design.check()
         _check_names(self.id, f"{self.statistic!r} reads the column", self.statistic.columns, self.design.columns)
@@ -188,7 +187,7 @@ def case_name(function: str, parameters: Mapping[str, object]) -> str:
 class Criterion:
     """Bound on an estimate: exactly one of `at_least`, `at_most`, `within`; `why` gives the reason for its value.
 
-    `alpha` is the criterion's share of the suite's error: its interval covers with probability 1 - alpha.
+    `alpha` is the criterion's share of the suite's error rate: its interval has coverage 1 - alpha.
     """
 
     id: str
@@ -206,13 +205,13 @@ class Criterion:
             )
         low, high = self.bounds
         if not low < high:
-            raise UsageError(f"criterion {self.id}: within = [a, b] needs a < b, got {[low, high]}")
+            raise UsageError(f"criterion {self.id}: within = [a, b] must have a < b, got {[low, high]}")
         if not 0 < self.alpha < 1:
-            raise UsageError(f"criterion {self.id}: alpha must lie between 0 and 1, got {self.alpha}")
+            raise UsageError(f"criterion {self.id}: alpha must be strictly between 0 and 1, got {self.alpha}")
 
     @property
     def bounds(self) -> tuple[float, float]:
-        """Lowest and highest value that pass, infinite where there is no bound."""
+        """Lowest and highest value that pass; infinite without a bound."""
         if self.within is not None:
             return self.within
         if self.at_least is not None:
@@ -227,7 +226,7 @@ class Criterion:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Decision on one criterion, with its reason; `needed` is the number of images that would probably decide it."""
+    """Decision on one criterion, with its reason; `needed` is the number of images that would likely decide it."""
 
     criterion: Criterion
     outcome: Outcome
@@ -237,28 +236,28 @@ class Verdict:
 
 
 def decide(estimate: Estimate | NoEstimate, criterion: Criterion) -> Verdict:
-    """Judge an estimate: pass if its interval lies inside the bounds, fail if outside, inconclusive otherwise.
+    """Judge an estimate: pass if its interval is inside the bounds, fail if outside, inconclusive otherwise.
 
-    Data that allow no interval (none at all, one cluster, NaN) are an error, named; they are never a pass. An interval
-    at a larger alpha than the criterion's is narrower than its error rate allows, and is refused.
+    Data without an interval (no rows, one cluster, NaN) give the outcome "error" with the reason, never a pass.
+    Raises `UsageError` if the interval has a larger alpha than the criterion, because it is then too narrow.
     """
     if isinstance(estimate, NoEstimate):
         return Verdict(criterion, "error", estimate.reason)
     if estimate.alpha > criterion.alpha:
         raise UsageError(
-            f"criterion {criterion.id} needs an interval at alpha = {criterion.alpha:g}, got {estimate.alpha:g}"
+            f"criterion {criterion.id}: the interval must have alpha <= {criterion.alpha:g}, got {estimate.alpha:g}"
         )
     low, high = criterion.bounds
-    shown = f"{estimate} against {criterion}"
+    summary = f"{estimate} against {criterion}"
     if low <= estimate.low and estimate.high <= high:
-        return Verdict(criterion, "pass", shown, estimate)
+        return Verdict(criterion, "pass", summary, estimate)
     if estimate.high < low or estimate.low > high:
-        return Verdict(criterion, "fail", shown, estimate)
+        return Verdict(criterion, "fail", summary, estimate)
     needed = _needed(estimate, criterion)
     enough = (
         f"about {needed:,} images would decide it" if needed else "the value equals the bound, no number decides it"
     )
-    return Verdict(criterion, "inconclusive", f"{shown}; {enough}", estimate, needed)
+    return Verdict(criterion, "inconclusive", f"{summary}; {enough}", estimate, needed)
 
 
 def not_applicable(criterion: Criterion, reason: str) -> Verdict:
@@ -267,15 +266,16 @@ def not_applicable(criterion: Criterion, reason: str) -> Verdict:
 
 
 def _needed(estimate: Estimate, criterion: Criterion) -> int | None:
-    """Return how many clusters would decide with probability `POWER`, if the value is the true one; None on a bound.
+    """Return the number of clusters that decides with probability `POWER` if the value is true; None on a bound.
 
-    The half-width of an interval shrinks with the square root of the number, and the next estimate varies around this
-    one: the half-width must shrink to the distance from the bound, less that variation. Two digits are kept.
+    The half-width of an interval shrinks with the square root of the number of clusters. It must shrink to the distance
+    from the bound, less the variation of the next estimate. The number is rounded up to two digits.
     """
     z = NormalDist().inv_cdf
-    stray = 1 + z(POWER) / z(1 - estimate.alpha / 2)
+    variation = 1 + z(POWER) / z(1 - estimate.alpha / 2)
     shrink = max(
-        (reach * stray / gap if gap else math.inf for reach, gap in _crossings(estimate, criterion)), default=1
+        (half_width * variation / gap if gap else math.inf for half_width, gap in _crossings(estimate, criterion)),
+        default=1,
     )
     if estimate.clusters * min(shrink, MAX_IMAGES) ** 2 > MAX_IMAGES:
         return None
@@ -285,9 +285,9 @@ def _needed(estimate: Estimate, criterion: Criterion) -> int | None:
 
 
 def _crossings(estimate: Estimate, criterion: Criterion) -> Iterator[tuple[float, float]]:
-    """Yield half-width towards and distance from each bound that the interval must exclude.
+    """Yield the half-width towards, and the distance from, each bound that the interval must exclude.
 
-    An interval around a value between the bounds must exclude both, around a value outside only the nearer one.
+    If the value is between the bounds, the interval must exclude both; otherwise only the nearer one.
     """
     low, high = criterion.bounds
     below, above = estimate.value - estimate.low, estimate.high - estimate.value

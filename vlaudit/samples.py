@@ -1,7 +1,7 @@
-"""What goes into a model: an image, a caption, and what is known about both.
+"""Samples: an image with a caption and the annotations of both.
 
-A sample states what its image *shows*: a perturbation that covers a region also marks it as not visible, one that
-recolours it also changes its attributes. What the caption says is a separate matter (`phrases`, `slots`).
+Regions and relations describe the image: a perturbation that covers a region also marks it as not visible, one that
+recolours it also changes its attributes. Phrases and slots describe the caption, which may be false of the image.
 """
 
 from __future__ import annotations
@@ -24,12 +24,15 @@ PHRASE_TYPES = ("people", "bodyparts", "scene", "clothing", "animals", "instrume
 COLORS = ("black", "white", "red", "green", "yellow", "blue", "brown", "purple", "pink", "orange", "gray")
 """The eleven basic colour terms of English (Berlin and Kay 1969)."""
 
+COLOR_WORDS = frozenset({*COLORS, "grey"})
+"""The basic colour terms in both spellings."""
+
 SIDES = ("left", "right")
 """The words that a left-right flip of the image exchanges."""
 
 
 class Box(NamedTuple):
-    """A rectangle in pixels of its image: half-open, origin top left, so width is `right - left`."""
+    """Rectangle in pixels of an image: half-open, with the origin at the top left, so that width is `right - left`."""
 
     left: float
     top: float
@@ -48,7 +51,7 @@ class Box(NamedTuple):
 
     @property
     def area(self) -> float:
-        """Area in square pixels; 0 for a box that is turned inside out."""
+        """Area in square pixels; 0 if a width or height is negative."""
         return max(self.width, 0.0) * max(self.height, 0.0)
 
     @property
@@ -57,7 +60,7 @@ class Box(NamedTuple):
         return (self.left + self.right) / 2, (self.top + self.bottom) / 2
 
     def intersection(self, other: Box) -> Box:
-        """Return what both boxes cover; its area is 0 where they do not meet."""
+        """Return the intersection of both boxes; its area is 0 if they do not overlap."""
         return Box(
             max(self.left, other.left),
             max(self.top, other.top),
@@ -76,7 +79,7 @@ class Box(NamedTuple):
         return shared / union if union else 0.0
 
     def mirrored(self, image_width: float) -> Box:
-        """Return the box where a left-right flip of the image puts it."""
+        """Return the box after a left-right flip of an image of this width."""
         return Box(image_width - self.right, self.top, image_width - self.left, self.bottom)
 
     def shifted(self, x: float, y: float) -> Box:
@@ -84,7 +87,7 @@ class Box(NamedTuple):
         return Box(self.left + x, self.top + y, self.right + x, self.bottom + y)
 
     def inside(self, width: float, height: float) -> bool:
-        """Say whether the box has an area and lies within an image of this size."""
+        """Return whether the box has an area and is inside an image of this size."""
         return 0 <= self.left < self.right <= width and 0 <= self.top < self.bottom <= height
 
 
@@ -98,10 +101,10 @@ def _edited(image: Image, edit: Callable[[Any], Any]) -> UInt8[np.ndarray, "heig
 
 @dataclass(frozen=True)
 class Image:
-    """An RGB image that is read or drawn when its pixels are asked for, and known by a key before that.
+    """RGB image with a key, read or drawn on demand.
 
-    Two images with the same key have the same pixels: the key is what lets equal inputs merge without decoding.
-    `read` is a module-level function or a `functools.partial` of one, so that images can travel between processes.
+    Images with equal keys have equal pixels, so that equal inputs merge without decoding. `read` is a module-level
+    function or a `functools.partial` of one, so that images can be pickled.
     """
 
     key: str
@@ -111,13 +114,16 @@ class Image:
 
     @classmethod
     def from_array(cls, pixels: UInt8[np.ndarray, "height width 3"]) -> Image:
-        """Hold pixels that exist already; the key is a digest of them."""
+        """Return an image of existing pixels; the key is their digest."""
         pixels = np.ascontiguousarray(pixels)
         height, width, _ = pixels.shape
         return cls(digest(pixels.shape, pixels.tobytes()), width, height, partial(_stored, pixels))
 
     def pixels(self) -> UInt8[np.ndarray, "height width 3"]:
-        """Read or draw the pixels, (height, width, 3), 0-255; the array is read-only."""
+        """Read or draw the pixels, (height, width, 3), 0-255; the array is read-only.
+
+        Raises `DataError` if their shape does not match `height` and `width`.
+        """
         pixels = self.read().view()
         if pixels.shape != (self.height, self.width, 3):
             raise DataError(
@@ -127,21 +133,21 @@ class Image:
         return pixels
 
     def edited(self, how: str, edit: Callable[[Any], Any]) -> Image:
-        """Return the image that `edit` (pixels to pixels of the same shape) makes of this one, when it is asked for.
+        """Return the image after `edit` (pixels to pixels of the same shape), which runs on demand.
 
-        `how` names the edit completely, settings and random draw included: it becomes part of the key.
+        `how` describes the edit completely, settings and random seed included: it becomes part of the key.
         """
         return Image(digest(self.key, how), self.width, self.height, partial(_edited, self, edit))
 
 
 @dataclass(frozen=True)
 class Region:
-    """A thing that the image shows, with its box.
+    """Object in the image, with its box.
 
-    `attributes` are words that are true of it (its colour, its side); `visible` is False once it was covered.
-    What a detector says of it, for region-feature models: `features` is its vector, (width,), `classes` its
-    probability of each of its classes, background first, and `confidence` that of the likeliest one that is not
-    background; all None where no detector saw it.
+    `attributes` are words that are true of the object (its colour, its side); `visible` is False if it is covered.
+    Region-feature models read a detector's output: `features`, the feature vector, (width,); `classes`, the class
+    probabilities, background first; `confidence`, the probability of the most probable class other than background.
+    All three are None without a detection.
     """
 
     id: str
@@ -155,13 +161,13 @@ class Region:
 
     @cached_property
     def key(self) -> str:
-        """A digest of all that is known of it, what a detector says included."""
+        """Digest of all fields, the detector's output included."""
         arrays = (b"" if array is None else array.tobytes() for array in (self.features, self.classes))
         return digest(self, *arrays, self.confidence)
 
 
 class Span(NamedTuple):
-    """Characters `start` to `end` (half-open) of a caption."""
+    """Range of characters of a caption, `start` to `end`, half-open."""
 
     start: int
     end: int
@@ -169,7 +175,7 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True)
 class Phrase:
-    """Characters `start` to `end` of the caption that name regions of the image; several where it is plural."""
+    """Characters `start` to `end` of the caption that name regions of the image; a plural names several."""
 
     id: str
     start: int
@@ -180,13 +186,13 @@ class Phrase:
 
 @dataclass(frozen=True)
 class Slot:
-    """One word of the caption that a model can be tested on: hide it, and the image (or a hint) must supply it.
+    """Word of the caption that a model can be tested on: if it is hidden, the image or a hint must supply it.
 
     `kind` names the question ("color", "object", "hand side", ...); `region_ids` are the regions that answer it.
-    `answer` is the word that is true of the image, in lower case, and `choices` are the words a model chooses from,
-    the answer included. The data set fills both in. A perturbation of the image that changes the truth (mirror,
-    recolour) changes the answer with it; an edit of the caption changes neither. A slot without choices cannot be
-    tested. `asked` marks the one slot that a unit tests.
+    `answer` is the word that is true of the image, in lower case. `choices` are the words that a model chooses from,
+    the answer included. The data set provides both. A perturbation of the image that changes the truth (mirror,
+    recolour) changes the answer too; an edit of the caption changes neither. A slot without choices cannot be tested.
+    `asked` marks the one slot that a unit tests.
     """
 
     start: int
@@ -198,14 +204,14 @@ class Slot:
     asked: bool = False
 
     def answered(self, answer: str) -> Slot:
-        """Return the slot with another true answer, which is added to the choices where it is not one of them."""
+        """Return the slot with another true answer, which is added to the choices if they exist and lack it."""
         choices = self.choices if answer in self.choices or not self.choices else (*self.choices, answer)
         return replace(self, answer=answer, choices=choices)
 
 
 @dataclass(frozen=True)
 class Relation:
-    """`subject` and `object` are region ids, `predicate` a word or two ("on", "playing")."""
+    """Relation between two regions, by their ids; `predicate` is one or two words ("on", "playing")."""
 
     subject: str
     predicate: str
@@ -214,13 +220,13 @@ class Relation:
 
 @dataclass(frozen=True)
 class Sample:
-    """One image with one caption, and what is known about both.
+    """One image with one caption and the annotations of both.
 
-    `hidden_phrases` are spans of the caption that the model must not read; its adapter renders its own mask token.
-    `world` is what the image was drawn from, where it was drawn (see `vlaudit.datasets.scenes`). `partner` is a sample
-    of another image with another caption, for conditions that exchange one of them; the unit selection sets it.
-    Raises `DataError` where a span leaves the caption, a region is named that does not exist, or the answer of a slot
-    is not one of its choices.
+    `hidden_phrases` are spans of the caption that the model must not read; the adapter inserts its mask token.
+    `world` provides further knowledge about the image (protocols in `vlaudit.perturbations.world`). `partner` is a
+    sample of another image with another caption, for conditions that exchange one of them; the unit selection sets it.
+    Raises `DataError` if region ids are not unique or unknown, if a span leaves the caption, or if the answer of a
+    slot is not one of its choices.
     """
 
     id: str
@@ -240,9 +246,9 @@ class Sample:
         if len(ids) != len(self.regions):
             raise DataError(f"sample {self.id}: two regions have the same id")
         parts: tuple[Phrase | Slot, ...] = (*self.phrases, *self.slots)
-        for named in parts:
-            self._check_span(named.start, named.end)
-            _check_known(self.id, named.region_ids, ids)
+        for part in parts:
+            self._check_span(part.start, part.end)
+            _check_known(self.id, part.region_ids, ids)
         for relation in self.relations:
             _check_known(self.id, (relation.subject, relation.object), ids)
         for span in self.hidden_phrases:
@@ -257,12 +263,12 @@ class Sample:
     def _check_span(self, start: int, end: int) -> None:
         if not 0 <= start < end <= len(self.caption):
             raise DataError(
-                f"sample {self.id}: a span must lie inside its caption of {len(self.caption)} characters, "
+                f"sample {self.id}: a span must be inside its caption of {len(self.caption)} characters, "
                 f"got {start}:{end} in {self.caption!r}"
             )
 
     def region(self, region_id: str) -> Region:
-        """Return the region with this id; `KeyError` where there is none."""
+        """Return the region with this id; raise `KeyError` if there is none."""
         for region in self.regions:
             if region.id == region_id:
                 return region
@@ -274,29 +280,30 @@ class Sample:
 
     @property
     def asked_slot(self) -> Slot | None:
-        """The slot that is tested, as it is after every edit of the caption; None where no slot is marked."""
+        """Tested slot, with its place after all edits of the caption; None if no slot is marked."""
         return next((slot for slot in self.slots if slot.asked), None)
 
     def differs_from(self, other: Sample) -> bool:
-        """Return whether the other sample has another image, by id and by pixels where known, and another caption."""
+        """Return whether the samples differ in image (by id, and by pixels if known) and in caption."""
         if self.image_id == other.image_id or self.caption.casefold() == other.caption.casefold():
             return False
         return self.image is None or other.image is None or self.image.key != other.image.key
 
     def asking(self, slot: Slot) -> Sample:
-        """Return the sample with this slot as the tested one; nothing is hidden by that."""
-        return replace(self, slots=tuple(replace(one, asked=one == slot) for one in self.slots))
+        """Return the sample with this slot as the tested one; this hides nothing."""
+        place = slot.start, slot.end
+        return replace(self, slots=tuple(replace(one, asked=(one.start, one.end) == place) for one in self.slots))
 
     def hiding(self, *parts: Phrase | Slot | Span) -> Sample:
-        """Return the sample with these parts of the caption hidden, in addition to those hidden already."""
+        """Return the sample with these parts of the caption hidden, in addition to the parts hidden before."""
         spans = {*self.hidden_phrases, *(Span(part.start, part.end) for part in parts)}
         return replace(self, hidden_phrases=tuple(sorted(spans)))
 
 
-def _check_known(sample_id: str, named: Sequence[str], ids: set[str]) -> None:
-    for region_id in named:
+def _check_known(sample_id: str, region_ids: Sequence[str], ids: set[str]) -> None:
+    for region_id in region_ids:
         if region_id not in ids:
-            raise DataError(f"sample {sample_id}: it names the region {region_id!r}, which it does not have")
+            raise DataError(f"sample {sample_id}: every named region must be one of its regions, got {region_id!r}")
 
 
 def words_of(caption: str) -> list[Span]:

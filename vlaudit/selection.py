@@ -1,7 +1,7 @@
 """Unit selection: which slot or phrase of each sample is tested, and which other sample it is paired with.
 
-A selection is called with samples and a seed and yields, per unit, its candidates in order of preference: the first
-one whose conditions can be made becomes the unit.
+A selection is called with samples and a seed. It yields the candidates of each unit in order of preference; the first
+candidate that allows all conditions becomes the unit.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ NOUNS = ("person", "animal", "vehicle", "object", "clothing", "instrument")
 """Kinds of slots that name an object with a place in the image."""
 
 SIDE_KINDS = ("hand side", "position side")
-"""Kinds of slots whose answer is left or right."""
+"""Kinds of slots with the answers left and right."""
 
 TYPE_OF_KIND = {"person": "people", "animal": "animals", "vehicle": "vehicles", "object": "other"}
 """Phrase type of a noun, for data sets that mark no phrases."""
@@ -28,16 +28,16 @@ THIRDS = ("left", "middle", "right")
 """Thirds of the image's width, as the fact `third` names them."""
 
 Candidates = Sequence[Unit]
-"""What may become one unit, in order of preference."""
+"""Candidates for one unit, in order of preference."""
 
 
 @runtime_checkable
 class Selection(Protocol):
-    """Chooses units; settings are fields of a frozen dataclass."""
+    """Protocol of selections of units: frozen dataclasses of settings."""
 
     @property
     def columns(self) -> frozenset[str]:
-        """Names of the facts that each unit has."""
+        """Names of the facts of each unit."""
         ...
 
     def __call__(self, samples: Iterable[Sample], seed: int) -> Iterator[Candidates]:
@@ -48,7 +48,7 @@ class Selection(Protocol):
 def with_partners(samples: Iterable[Sample]) -> Iterator[Sample]:
     """Yield every sample with its partner: the next one with another image and another caption, cyclically.
 
-    Nothing is drawn: the order of a data set is arbitrary, and neighbours are read together.
+    Deterministic: the order of a data set is arbitrary, and neighbours are read from disk together.
     """
     given = list(samples)
     for i, sample in enumerate(given):
@@ -58,7 +58,7 @@ def with_partners(samples: Iterable[Sample]) -> Iterator[Sample]:
 
 @dataclass(frozen=True)
 class EverySample:
-    """Every sample is a unit; those whose caption holds one of `without_words` are left out."""
+    """One unit per sample, except for samples with one of `without_words` in the caption."""
 
     without_words: tuple[str, ...] = ()
     columns = frozenset[str]()
@@ -73,24 +73,24 @@ class EverySample:
 
 @dataclass(frozen=True)
 class OneSlot:
-    """One slot per sample, drawn by the sample's id and the seed among those of the given kinds.
+    """One random slot per sample among those of the given kinds, seeded by the sample's id.
 
     Parameters
     ----------
     kinds
         Kind or kinds of slots that may be tested ("color", `NOUNS`, `SIDE_KINDS`, "scenery").
     words
-        Only slots whose answer is one of these, where given.
+        If given, only slots with one of these answers.
     located
         Only slots that are linked to a region.
     hide
         Hide the slot from the model.
     hide_kinds
-        Also hide every slot of these kinds, because its word would give the answer away.
+        Also hide every slot of these kinds, because its word would reveal the answer.
     flags
         Boolean facts: a name, and the answers for which it is true.
 
-    Facts of a unit: `kind`, `word` (the caption's), and one per flag.
+    Facts: `kind`, `word` (in the caption), and one per flag.
 
     """
 
@@ -107,23 +107,23 @@ class OneSlot:
         return frozenset({"kind", "word", *self.flags})
 
     def __call__(self, samples: Iterable[Sample], seed: int) -> Iterator[Candidates]:
-        """Yield the slots of each sample that has any, in random order."""
+        """Yield the suitable slots of each sample in random order."""
         for sample in with_partners(samples):
-            slots = [slot for slot in sample.slots if self._fits(sample, slot)]
+            slots = [slot for slot in sample.slots if self._fits(slot)]
             order = generator(seed, "one slot", sample.id).permutation(len(slots))
             if slots:
                 yield tuple(self._unit(sample, slots[i]) for i in order)
 
-    def _fits(self, sample: Sample, slot: Slot) -> bool:
+    def _fits(self, slot: Slot) -> bool:
         return (
             slot.kind in ((self.kinds,) if isinstance(self.kinds, str) else self.kinds)
-            and (not self.words or sample.text(slot).lower() in self.words)
+            and (not self.words or slot.answer in self.words)
             and (bool(slot.region_ids) or not self.located)
         )
 
     def _unit(self, sample: Sample, slot: Slot) -> Unit:
-        word = sample.text(slot).lower()
-        facts = {"kind": slot.kind, "word": word, **{name: word in words for name, words in self.flags.items()}}
+        flags = {name: slot.answer in words for name, words in self.flags.items()}
+        facts = {"kind": slot.kind, "word": sample.text(slot).lower(), **flags}
         return Unit(f"{sample.id}:{slot.start}", self._asking(sample, slot), facts)
 
     def _asking(self, sample: Sample, slot: Slot) -> Sample:
@@ -134,10 +134,10 @@ class OneSlot:
 
 @dataclass(frozen=True)
 class BothWays:
-    """Every unit of another selection twice: in its image and in the mirror image, so that both sides show the same.
+    """Each unit of another selection twice, with its image and with the mirror image, so that both sides are balanced.
 
-    Fact in addition to those of `selection`: `third`, the third of the image that holds the centre of the slot's
-    regions ("" without regions).
+    Fact in addition to those of `selection`: `third`, the third of the image with the centre of the slot's regions
+    ("" without regions).
     """
 
     selection: OneSlot
@@ -148,7 +148,7 @@ class BothWays:
         return self.selection.columns | {"third"}
 
     def __call__(self, samples: Iterable[Sample], seed: int) -> Iterator[Candidates]:
-        """Yield the candidates as they are, then mirrored."""
+        """Yield the original candidates, then the mirrored ones."""
         for units in self.selection(samples, seed):
             yield tuple(_placed(unit, unit.sample, "original") for unit in units)
             if units[0].sample.image is not None:
@@ -160,7 +160,7 @@ def _placed(unit: Unit, sample: Sample, name: str) -> Unit:
 
 
 def third(sample: Sample) -> str:
-    """Return the third of the image that holds the centre of the tested slot's regions; "" where it has none."""
+    """Return the third of the image with the centre of the tested slot's regions; "" without regions."""
     slot = sample.asked_slot
     if slot is None or not slot.region_ids or sample.image is None:
         return ""
@@ -170,9 +170,9 @@ def third(sample: Sample) -> str:
 
 @dataclass(frozen=True)
 class EveryPhrase:
-    """Every phrase that names a region is a unit; where a data set marks no phrases, its nouns take their place.
+    """One unit per phrase with regions; nouns replace phrases if a data set marks none.
 
-    `smaller` leaves out phrases whose region fills most of the image: no place outside it could be compared.
+    `smaller` leaves out phrases with a region that fills most of the image, because no equal area is free outside it.
     Facts: `type`, `phrase` (text), `start`, `end` (characters), `regions` (ids).
     """
 

@@ -1,4 +1,4 @@
-"""One row a unit: what a run measured, ready for statistics."""
+"""Tables of measured values, one row per unit, for statistics and exhibits."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ UNIT, IMAGE = "unit_id", "image_id"
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of one design: `unit_id` and `image_id`, then what was measured.
+    """Table of one design: the columns `unit_id` and `image_id`, the facts of the units and the measured values.
 
-    `planned` units were chosen, `len(table)` measured, the rest refused, counted by reason in `refused`.
+    `planned` is the number of selected units, `len(table)` that of measured units. `refused` counts the others by
+    reason.
     """
 
     frame: pl.DataFrame
@@ -29,18 +30,18 @@ class Table:
 
     @classmethod
     def of(cls, rows: Sequence[Mapping[str, Any]], *, refused: Counter[str] | None = None) -> Table:
-        """Build a table of rows that all have the same columns, `unit_id` and `image_id` among them."""
+        """Return a table of rows with equal columns; raise `DataError` without `unit_id` and `image_id`."""
         refused = refused or Counter()
         frame = pl.DataFrame([dict(row) for row in rows], infer_schema_length=None)
         if len(frame) and not {UNIT, IMAGE} <= set(frame.columns):
-            raise DataError(f"a table needs the columns {UNIT} and {IMAGE}, got {frame.columns}")
+            raise DataError(f"a table must have the columns {UNIT} and {IMAGE}, got {frame.columns}")
         return cls(frame, len(rows) + sum(refused.values()), refused)
 
     def __len__(self) -> int:
         return len(self.frame)
 
     def __getitem__(self, column: str) -> Shaped[np.ndarray, "rows ..."]:
-        """Return a column, (rows,), or (rows, k) where every row holds an array of k."""
+        """Return a column, (rows,), or (rows, k) for a column of arrays; raise `DataError` if it does not exist."""
         if column not in self.frame.columns:
             raise DataError(f"the table has no column {column!r}; it has {', '.join(self.frame.columns) or 'none'}")
         series = self.frame[column]
@@ -48,9 +49,9 @@ class Table:
 
     @property
     def images(self) -> Shaped[np.ndarray, "rows"]:
-        """The cluster of each row."""
+        """Cluster of each row: the image id, (rows,)."""
         return self[IMAGE]
 
     def where(self, mask: Shaped[np.ndarray, "rows"]) -> Table:
-        """Return the rows where the mask is true; what was refused stays counted."""
+        """Return the table of the rows with a true mask; the counts of planned and refused units stay."""
         return Table(self.frame.filter(pl.Series(mask)), self.planned, self.refused)

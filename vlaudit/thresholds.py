@@ -13,10 +13,11 @@ same name. Criteria that the shipped file lacks share an error budget of their o
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Collection, Iterable, Iterator, Mapping
+import warnings
+from collections.abc import Collection, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache
 from importlib import resources
 from importlib.util import find_spec
@@ -36,8 +37,8 @@ from vlaudit.toml_files import line_of, parse, read_text
 
 ANY = "any"
 COMPETENCE = "competence"
-OWN_ALPHA = 0.05
-"""Error budget of a user's own criteria if their file does not set `alpha`."""
+SIMILAR = 0.8
+"""Similarity, 0 to 1, from which an unknown name counts as a misspelt one."""
 Expect = Literal["desirable", "published"]
 
 
@@ -66,8 +67,8 @@ class _File(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     extends: Literal["default", "none"] = "default"
-    alpha: float | None = Field(default=None, gt=0, lt=1)
-    refused_at_most: float | None = Field(default=None, gt=0, le=1)
+    alpha: float = Field(default=0.05, gt=0, lt=1)
+    refused_at_most: float = Field(default=0.5, gt=0, le=1)
     desirable: Tables = {}
     published: Tables = {}
     known_failures: list[KnownFailure] = []
@@ -100,10 +101,18 @@ class _Source:
     name: str
     text: str
     file: _File
-    alpha: float
 
     def error(self, key: tuple[str, ...], message: str) -> UsageError:
         return UsageError(f"--thresholds {self.name}, line {line_of(self.text, key)}: {message}")
+
+    def report_unknown(
+        self, key: tuple[str, ...], message: str, known: Collection[str], *, complete: bool = False
+    ) -> None:
+        """Raise an error for the last part of a key if `known` is complete or has a similar name, else warn."""
+        error = self.error(key, message + nearest(key[-1], sorted(known)))
+        if complete or get_close_matches(key[-1], known, cutoff=SIMILAR):
+            raise error
+        warnings.warn(f"{error}; the entry has no effect here", stacklevel=4)
 
 
 @dataclass(frozen=True)
@@ -139,7 +148,7 @@ class Thresholds:
             )
         if exact in shipped or all_cases in shipped:
             return entry.criterion(full_name, share(self.alpha, _cases(shipped)))
-        alpha = self._own.alpha if self._own else self.alpha
+        alpha = self._own.file.alpha if self._own else self.alpha
         return entry.criterion(full_name, share(alpha, _cases(_without(own, shipped))))
 
     def competence(
@@ -155,16 +164,25 @@ class Thresholds:
         shipped, own = self._select(family, architecture, data, expect)
         return _cases(shipped if self._shipped else own)
 
+    def replaces(self, family: str, data: str, finding: str, criterion: str, expect: str, *, architecture: str) -> bool:
+        """Return whether the user's file replaces the bound of a shipped criterion."""
+        if self._own is None:
+            return False
+        names = {(finding, criterion), (finding, criterion.partition("[")[0])}
+        selected = (file.select(family, architecture, data, expect) for file in (self._own.file, _shipped().file))
+        return all(names & entries.keys() for entries in selected)
+
     @property
     def known_failures(self) -> tuple[KnownFailure, ...]:
         """Return the known failures that the files list, the user's first."""
         return tuple(entry for source in self._sources() for entry in source.file.known_failures)
 
     def check_names(self, known: Mapping[str, AbstractSet[str]]) -> None:
-        """Raise `UsageError`, with line and nearest name, for a user's entry that misspells a finding or a criterion.
+        """Raise `UsageError`, with line and nearest name, for a user's entry of a misspelt finding or criterion.
 
-        `known` maps the findings of the collected audits to their criteria, parametrizations included. Names of shipped
-        findings must match. An entry that resembles no known name may belong to an audit that was not collected.
+        `known` maps the findings of the collected audits to their criteria, parametrizations included; those of the
+        shipped file are always known. A name that resembles no known one only causes a warning, because its audit may
+        not be collected; a shipped finding has all its criteria, so there it is an error.
         """
         if self._own is None:
             return
@@ -172,17 +190,10 @@ class Thresholds:
         for key, _ in self._own.file.entries():
             *_, finding, criterion = key
             if finding not in criteria:
-                if _close(finding, criteria):
-                    hint = nearest(finding, sorted(criteria))
-                    raise self._own.error(key[:-1], f"no audit declares a finding {finding!r}{hint}")
-                continue
-            names = criteria[finding] | {COMPETENCE}
-            if not _matches(criterion, names) and (self._ships(finding) or _close(criterion, names)):
-                hint = nearest(criterion, sorted(names))
-                raise self._own.error(key, f"finding {finding} has no criterion {criterion!r}{hint}")
-
-    def _ships(self, finding: str) -> bool:
-        return self._shipped is not None and any(key[-2] == finding for key, _ in self._shipped.file.entries())
+                self._own.report_unknown(key[:-1], f"no audit declares a finding {finding!r}", criteria)
+            elif not _matches(criterion, names := criteria[finding] | {COMPETENCE}):
+                message = f"finding {finding} has no criterion {criterion!r}"
+                self._own.report_unknown(key, message, names, complete=finding in _all_criteria(self._shipped, {}))
 
     def _sources(self) -> list[_Source]:
         return [source for source in (self._own, self._shipped) if source is not None]
@@ -196,11 +207,6 @@ class Thresholds:
         return shipped, own
 
 
-def _close(name: str, known: Iterable[str]) -> bool:
-    """Return whether a name is probably a misspelling of a known one."""
-    return bool(difflib.get_close_matches(name, list(known), n=1))
-
-
 def read_thresholds(
     path: Path | None = None, *, known_models: Collection[str] = (), known_data: Collection[str] = ()
 ) -> Thresholds:
@@ -208,17 +214,17 @@ def read_thresholds(
 
     `known_models` and `known_data` are names that keys may use in addition to the registered families and data sets,
     as those of a user's own classes. Raises `UsageError` with file and line: an unreadable file, invalid TOML, an
-    unknown key, model or data set, a wrong type, not exactly one bound, no `alpha` without `extends = "default"`.
+    unknown key, model or data set, a wrong type, not exactly one bound.
     """
     shipped = _shipped()
     if path is None:
-        return Thresholds(shipped.name, shipped.alpha, _refused(shipped), shipped, None)
+        return Thresholds(shipped.name, shipped.file.alpha, shipped.file.refused_at_most, shipped, None)
     own = _read(str(path), read_text(path, f"--thresholds {path}"))
     models = {ANY, *known_families(), *get_args(Architecture), *known_models}
     _check_keys(own, models, {ANY, *datasets.names(), *known_data})
     if own.file.extends == "none":
-        return Thresholds(own.name, own.alpha, _refused(own), None, own)
-    return Thresholds(own.name, shipped.alpha, own.file.refused_at_most or _refused(shipped), shipped, own)
+        return Thresholds(own.name, own.file.alpha, own.file.refused_at_most, None, own)
+    return Thresholds(own.name, shipped.file.alpha, own.file.refused_at_most, shipped, own)
 
 
 def shipped_text() -> str:
@@ -232,27 +238,13 @@ def _shipped() -> _Source:
 
 
 def _read(name: str, text: str) -> _Source:
-    file = parse(text, _File, f"--thresholds {name}")
-    source = _Source(name, text, file, file.alpha or OWN_ALPHA)
-    for required in ("alpha", "refused_at_most"):
-        if file.extends == "none" and getattr(file, required) is None:
-            raise source.error(("extends",), f'a file with extends = "none" must set {required}')
-    _check_bounds(source)
-    return source
-
-
-def _refused(source: _Source) -> float:
-    assert source.file.refused_at_most is not None  # noqa: S101 - `_read` checked it
-    return source.file.refused_at_most
-
-
-def _check_bounds(source: _Source) -> None:
-    """Build every criterion once, so that an entry with no bound or two is found before anything runs."""
+    source = _Source(name, text, parse(text, _File, f"--thresholds {name}"))
     for key, entry in source.file.entries():
         try:
-            entry.criterion(key[-1], alpha=0.5)
+            entry.criterion(key[-1], alpha=0.5)  # an entry with no bound or two is found before anything runs
         except UsageError as error:
             raise source.error(key, str(error)) from None
+    return source
 
 
 def _check_keys(source: _Source, models: AbstractSet[str], data: AbstractSet[str]) -> None:

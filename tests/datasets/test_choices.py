@@ -1,14 +1,15 @@
-"""Answer sets hold what the caption says, and false words are named by nothing known about the photo."""
+"""Slots know their answer and their choices; false words are named by nothing known about the photo."""
 
 from dataclasses import replace
 
 import pytest
-from vlaudit.datasets.answers import PHOTO_ANSWERS, answers, false_words
 
+from vlaudit.datasets.choices import PHOTO_CHOICES, photo_slot
 from vlaudit.datasets.hints import OtherCaptions
 from vlaudit.datasets.mining import slots_in
 from vlaudit.datasets.scenes import candidates, sample
-from vlaudit.samples import Box, Region, Sample
+from vlaudit.perturbations import Foil, apply
+from vlaudit.samples import Box, Region, Sample, Span
 
 SCENES = [sample(2, index) for index in range(10)]
 
@@ -18,29 +19,42 @@ def photo(caption, others=(), labels=()):
     return Sample("s", "i", None, caption, regions, slots=slots_in(caption), world=OtherCaptions(tuple(others)))
 
 
+def foils(one, slot):
+    return one.world.foils(one, slot)
+
+
 @pytest.mark.parametrize("scene", SCENES, ids=lambda one: one.id)
-def test_scenes_answer_with_the_words_of_their_world(scene):
+def test_scenes_are_answered_with_the_words_of_their_world(scene):
     for slot in scene.slots:
-        assert answers(scene, slot) == candidates(slot.kind)
-        assert false_words(scene, slot) == ()
+        assert slot.answer == scene.text(slot)
+        assert slot.choices == candidates(slot.kind)
 
 
-def test_what_a_photo_s_caption_says_is_always_among_the_answers():
+def test_what_a_photo_s_caption_says_is_the_answer_and_always_among_the_choices():
     one = photo("Two Puppies on a red couch")
-    dogs, _, couch = one.slots
-    assert answers(one, dogs) == (*PHOTO_ANSWERS["animal"], "puppies")
-    assert answers(one, couch)[-1] == "couch"
-    assert answers(one, one.slots[1]) == PHOTO_ANSWERS["color"]
+    dogs, color, couch = one.slots
+    assert (dogs.answer, dogs.choices) == ("puppies", (*PHOTO_CHOICES["animal"], "puppies"))
+    assert (couch.answer, couch.choices[-1]) == ("couch", "couch")
+    assert (color.answer, color.choices) == ("red", PHOTO_CHOICES["color"])
+
+
+def test_a_kind_that_nothing_is_known_about_has_no_choices():
+    """Not the truth alone: with one choice every model is right."""
+    slot = photo_slot("a calm sea", Span(2, 6), "mood")
+    assert (slot.answer, slot.choices) == ("calm", ())
 
 
 def test_words_are_false_where_no_caption_and_no_region_names_them():
     one = photo("a dog on a bench", others=["a puppy and two cats"], labels=["horse"])
-    animals = false_words(one, one.slots[0])
-    assert set(PHOTO_ANSWERS["animal"]) - set(animals) == {"dog", "cat", "horse"}
-    assert "bench" not in false_words(one, one.slots[1])
+    animals = foils(one, one.slots[0])
+    assert set(PHOTO_CHOICES["animal"]) - set(animals) == {"dog", "cat", "horse"}
+    assert "bench" not in foils(one, one.slots[1])
 
 
-def test_a_photo_without_other_captions_is_judged_by_its_own():
-    one = replace(photo("a dog"), world=None)
-    assert "dog" not in false_words(one, one.slots[0])
-    assert "cat" in false_words(one, one.slots[0])
+def test_a_photo_is_foiled_by_what_its_world_knows_to_be_false():
+    """Without a world by any choice that the caption does not hold."""
+    one = photo("a dog", others=["a bird, a cat, a horse, sheep, an elephant, a bear"])
+    one = one.asking(one.slots[0])
+    assert {apply([Foil("asked")], one, seed).caption for seed in range(5)} == {"a cow"}
+    alone = {apply([Foil("asked")], replace(one, world=None), seed).caption.split()[-1] for seed in range(60)}
+    assert alone == set(PHOTO_CHOICES["animal"]) - {"dog"}

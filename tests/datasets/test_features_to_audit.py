@@ -5,9 +5,9 @@ import importlib
 import annotated_folders as folders
 import pytest
 import torch
-from vlaudit.datasets.answers import PHOTO_ANSWERS
 
 from vlaudit import datasets
+from vlaudit.datasets.choices import PHOTO_CHOICES
 from vlaudit.execution.plan import plan
 from vlaudit.execution.run import run
 from vlaudit.models.base import ForwardRequest
@@ -43,8 +43,8 @@ def spec(tmp_path_factory):
 @pytest.fixture(scope="module")
 def uniter(tmp_path_factory):
     folder = tmp_path_factory.mktemp("words")
-    answers = [word for words in PHOTO_ANSWERS.values() for word in words]
-    lines = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *dict.fromkeys([*WORDS, *answers])]
+    choices = [word for words in PHOTO_CHOICES.values() for word in words]
+    lines = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *dict.fromkeys([*WORDS, *choices])]
     (folder / "vocab.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     vocabulary = find_vocabulary(None, tokenizer=str(folder), published="none", rows=len(lines))
     torch.manual_seed(0)

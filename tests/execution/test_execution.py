@@ -11,57 +11,100 @@ from hypothesis import given, settings
 
 from vlaudit.errors import RefusedSample, UsageError
 from vlaudit.execution.batches import BatchSize, in_order
-from vlaudit.execution.plan import plan
+from vlaudit.execution.plan import plan, unit_requests
 from vlaudit.execution.progress import Progress
 from vlaudit.execution.run import run
-from vlaudit.findings import Ask, Design
-from vlaudit.measures.base import Unit, flat
+from vlaudit.findings import Design
+from vlaudit.measures import WordProbability
+from vlaudit.measures.base import Measure, Unit, crossed
 from vlaudit.models.base import ForwardRequest
-from vlaudit.models.specimens import specimens
+from vlaudit.models.probe_samples import probe_samples
 from vlaudit.models.toy import GroundedToy
 from vlaudit.perturbations import Blank, Mirror
-from vlaudit.samples import Image
+from vlaudit.samples import Image, Slot
+from vlaudit.selection import OneSlot
 from vlaudit.traces import Attention, Match, RegionClasses, Words
 
 RNG = np.random.default_rng(0)
 THREE = ((), (Mirror(),), (Blank(),))
-WORDS = Words(("red", "dog", "blue"))
 
 
 @dataclass(frozen=True)
-class MatchOf:
+class One(Measure):
+    """One number or array, `name`, of every condition; `picky` refuses the units of these samples."""
+
+    name: str
+    picky: tuple[str, ...] = ()
+
+    def columns(self, conditions):
+        return crossed(conditions, [self.name])
+
+    def refusal(self, unit):
+        return "it is picky" if unit.sample.id in self.picky else None
+
+    def reduce(self, batch):
+        return [{self.name: self.number(item)} for item in batch]
+
+
+@dataclass(frozen=True)
+class MatchOf(One):
     """The match of every condition, as it is."""
 
-    def reduce(self, batch):
-        return [{"match": float(item.trace[Match()])} for item in batch]
+    name: str = "match"
+    needs = frozenset({Match()})
 
-    def row(self, unit, conditions):
-        return flat(conditions)
+    def number(self, item):
+        return float(item.trace[Match()])
 
 
 @dataclass(frozen=True)
-class Mass:
+class Mass(One):
     """How much the first head's words look at each region, an array a unit."""
 
-    def reduce(self, batch):
-        return [{"mass": item.trace[Attention("text", "image")][0, 0].sum(0).numpy()[:4]} for item in batch]
+    name: str = "mass"
+    needs = frozenset({Attention("text", "image")})
 
-    def row(self, unit, conditions):
-        return flat(conditions)
-
-
-def units(samples, seed):
-    for sample in samples:
-        yield Unit(f"{sample.id}/{sample.slots[0].kind}", sample, sample.slots[0], {"kind": sample.slots[0].kind})
+    def number(self, item):
+        return item.trace[Attention("text", "image")][0, 0].sum(0).numpy()[:4]
 
 
-def asks(*readings, changes=THREE):
-    names = [" ".join(type(change).__name__.lower() for change in some) or "plain" for some in changes]
-    return lambda unit: {n: Ask(unit.sample, c, frozenset(readings)) for n, c in zip(names, changes, strict=True)}
+@dataclass(frozen=True)
+class Slots:
+    """Every slot of a sample is a candidate of its one unit, in order."""
+
+    columns = frozenset({"kind"})
+
+    def __call__(self, samples, seed):
+        for sample in samples:
+            yield tuple(
+                Unit(f"{sample.id}/{slot.kind}", sample.asking(slot), {"kind": slot.kind}) for slot in sample.slots
+            )
 
 
-def matching(name="matching", **settings):
-    return Design(name, units, asks(Match(), **settings), MatchOf())
+def named(changes):
+    """Return conditions, each named by its perturbations."""
+    return {" ".join(type(change).__name__.lower() for change in some) or "plain": some for some in changes}
+
+
+def matching(name="matching", changes=THREE, **settings):
+    return Design(name, Slots(), named(changes), MatchOf(), **settings)
+
+
+def masses(name="mass", changes=THREE):
+    return Design(name, Slots(), named(changes), Mass())
+
+
+@dataclass(frozen=True)
+class Refusing:
+    """Refuses the samples whose tested slot is of these kinds."""
+
+    kinds: tuple[str, ...]
+    drawn_for = "id"
+
+    def __call__(self, sample, rng):
+        if sample.asked_slot.kind in self.kinds:
+            raise RefusedSample(sample.id, f"it has no side, as {sample.asked_slot.kind}")
+        return sample
 
 
 class Counting(GroundedToy):
@@ -80,7 +123,7 @@ class Counting(GroundedToy):
 
 
 def samples(count=4):
-    found = specimens(GroundedToy())
+    found = probe_samples(GroundedToy())
     return [replace(found[i % 4], id=f"s{i}", image_id=f"i{i}", caption=found[i % 4].caption) for i in range(count)]
 
 
@@ -89,11 +132,11 @@ def frames(measured):
 
 
 def test_equal_inputs_run_once_with_their_readings_united():
-    other = Design("attention", units, asks(Attention("text", "image"), changes=((), (Mirror(),))), Mass())
+    other = masses(changes=((), (Mirror(),)))
     toy = Counting()
     planned = plan([matching(), matching("again"), other], samples(), toy, 0)
     measured = run(planned, toy)
-    assert planned.asked == 4 * (3 + 3 + 2)
+    assert planned.requested == 4 * (3 + 3 + 2)
     assert len(toy.asked) == len(set(toy.asked)) == measured.passes == 4 * 3
     assert frames(measured)["matching"] == frames(measured)["again"]
 
@@ -116,7 +159,7 @@ def test_the_table_is_what_asking_one_by_one_gives():
 @given(st.permutations(range(6)), st.sampled_from([None, 1, 2, 5, 64]))
 def test_neither_order_nor_batch_size_change_a_row(order, batch_size):
     plain = samples(6)
-    designs = [matching(), Design("mass", units, asks(Attention("text", "image")), Mass())]
+    designs = [matching(), masses()]
     expected = run(plan(designs, plain, GroundedToy(), 0), GroundedToy(), batch_size=3)
     shuffled = plan(designs[::-1], [plain[i] for i in order], GroundedToy(), 0)
     given_ = run(shuffled, GroundedToy(), batch_size=batch_size)
@@ -127,10 +170,8 @@ def test_neither_order_nor_batch_size_change_a_row(order, batch_size):
 
 def test_arrays_come_back_as_arrays():
     toy = GroundedToy()
-    table = run(
-        plan([Design("mass", units, asks(Attention("text", "image"), changes=((),)), Mass())], samples(), toy, 0), toy
-    )
-    assert table.tables["mass"]["plain.mass"].shape == (4, 4)
+    table = run(plan([masses(changes=((),))], samples(), toy, 0), toy).tables["mass"]
+    assert table["plain.mass"].shape == (4, 4)
 
 
 def test_memory_that_runs_out_halves_the_batch_and_loses_nothing():
@@ -171,28 +212,91 @@ def test_one_slow_batch_does_not_end_the_search():
     assert seen == [8, 16, 32, 64, 128, 128]
 
 
-def test_a_unit_that_cannot_be_asked_is_refused_with_the_reason_and_counted():
-    def no_mirror(sample, rng):
-        raise RefusedSample(sample.id, "it has no side")
+def two_slots(count=4):
+    """Samples whose first slot is of kind "object" and whose second is of kind "other"."""
+    return [
+        replace(one, slots=(*one.slots, Slot(one.phrases[2].start, one.phrases[2].end, "other")))
+        for one in samples(count)
+    ]
 
-    def sometimes(unit):
-        good = {"plain": Ask(unit.sample, (), frozenset({Match()}))}
-        refuse = type("Never", (), {"drawn_for": "id", "__call__": lambda self, s, rng: no_mirror(s, rng)})()
-        return good | ({"odd": Ask(unit.sample, (refuse,), frozenset({Match()}))} if unit.sample.id == "s1" else {})
 
+def kinds_of(design, count=4):
     toy = GroundedToy()
-    table = run(plan([Design("d", units, sometimes, MatchOf())], samples(), toy, 0), toy).tables["d"]
-    assert (table.planned, len(table), dict(table.refused)) == (4, 3, {"it has no side": 1})
+    table = run(plan([design], two_slots(count), toy, 0), toy).tables[design.id]
+    return table["kind"].tolist() if len(table) else [], table.planned, dict(table.refused)
+
+
+def refusing(*kinds, **settings):
+    return matching(changes=((), (Refusing(kinds),)), **settings)
+
+
+def test_the_first_candidate_whose_conditions_can_be_made_becomes_the_unit():
+    assert kinds_of(refusing()) == (["object"] * 4, 4, {})
+    assert kinds_of(refusing("object")) == (["other"] * 4, 4, {})
+
+
+def test_without_one_the_unit_is_refused_with_the_reason_of_the_first_and_counted():
+    assert kinds_of(refusing("object", "other")) == ([], 4, {"it has no side, as object": 4})
+
+
+def test_an_optional_design_leaves_it_out_uncounted():
+    assert kinds_of(refusing("object", "other", optional=True)) == ([], 0, {})
+    assert kinds_of(refusing("object", optional=True)) == (["other"] * 4, 4, {})
+
+
+def test_what_the_measure_refuses_is_refused_before_a_condition_is_made():
+    toy = Counting()
+    design = replace(refusing("object"), measure=MatchOf(picky=("s1",)))
+    planned = plan([design], two_slots(), toy, 0)
+    assert dict(planned.refused["matching"]) == {"it is picky": 1}
+    assert sorted(planned.units["matching"]) == ["s0/other", "s2/other", "s3/other"]
+
+
+def test_units_carry_the_seed_of_the_run():
+    planned = plan([matching()], samples(), GroundedToy(), 7)
+    assert {unit.seed for unit in planned.units["matching"].values()} == {7}
+
+
+def test_conditions_are_made_once_per_unit():
+    """By one plan, and by a second one that is given what the first made."""
+    made = []
+
+    @dataclass(frozen=True)
+    class Noting:
+        drawn_for = "id"
+
+        def __call__(self, sample, rng):
+            made.append(sample.id)
+            return sample
+
+    design = matching(changes=((Noting(),),))
+    posed = unit_requests(design, samples(), 0)
+    plans = [plan([design], samples(), GroundedToy(), 0, lambda _: posed) for _ in range(2)]
+    assert made == ["s0", "s1", "s2", "s3"]
+    assert plans[0] == plans[1] == plan([design], samples(), GroundedToy(), 0)
 
 
 def test_what_the_model_cannot_answer_is_refused_with_its_reason():
+    @dataclass(frozen=True)
+    class Classes(MatchOf):
+        """Reads what no capability announces to the planner."""
+
+        def readings(self, sample):
+            return frozenset({RegionClasses()})
+
     toy = GroundedToy()
-    planned = plan(
-        [matching("d", changes=((),)), Design("r", units, asks(RegionClasses()), MatchOf())], samples(), toy, 0
-    )
+    planned = plan([matching(), replace(matching("r"), measure=Classes())], samples(), toy, 0)
     assert sum(planned.refused["r"].values()) == 4
     assert "RegionClasses" in next(iter(planned.refused["r"]))
     assert len(run(planned, toy).tables["r"]) == 0
+
+
+def test_a_design_that_the_model_does_not_support_is_not_planned():
+    """Neither are its conditions made: the criterion says once why it does not apply."""
+    unsupported = replace(matching("r"), measure=replace(MatchOf(), picky=("s0",)), not_for={"single-stream": "no"})
+    planned = plan([unsupported, matching()], samples(), GroundedToy(), 0)
+    assert (planned.units["r"], planned.refused["r"]) == ({}, {})
+    assert len(planned.units["matching"]) == 4
 
 
 class Looking(GroundedToy):
@@ -219,15 +323,7 @@ def test_a_broken_image_costs_its_units_and_nothing_else(batch_size):
 
 def test_heavy_and_long_inputs_come_first():
     toy = GroundedToy()
-    planned = plan(
-        [
-            matching(changes=((),)),
-            Design("mass", units, asks(Attention("text", "image"), changes=((Blank(),),)), Mass()),
-        ],
-        samples(),
-        toy,
-        0,
-    )
+    planned = plan([matching(changes=((),)), masses(changes=((Blank(),),))], samples(), toy, 0)
     kinds = [any(isinstance(r, Attention) for r in p.request.readings) for p in in_order(planned.inputs)]
     assert kinds == sorted(kinds, reverse=True)
 
@@ -262,18 +358,14 @@ def test_progress_moves_on_a_terminal_and_is_silent_without_a_stream():
 
 
 def test_masked_words_run_too():
-    def hidden(unit):
-        return {"plain": Ask(unit.sample.hiding(unit.slot), (), frozenset({WORDS}))}
-
-    @dataclass(frozen=True)
-    class Top:
-        def reduce(self, batch):
-            return [{"top": WORDS.words[int(item.trace[WORDS][0].argmax())]} for item in batch]
-
-        def row(self, unit, conditions):
-            return flat(conditions)
-
+    """The readings may depend on the sample: they are those of its slot's choices."""
+    (one,) = samples(1)
+    slot = replace(one.slots[0], answer="dog", choices=("red", "dog", "blue"))
+    design = Design("w", OneSlot("object"), {"plain": ()}, WordProbability())
     toy = GroundedToy()
-    table = run(plan([Design("w", units, hidden, Top())], samples(1), toy, 0), toy).tables["w"]
-    assert table["plain.top"].tolist() == ["dog"]
-    assert isinstance(table["plain.top"], np.ndarray)
+    planned = plan([design], [replace(one, slots=(slot,))], toy, 0)
+    assert [one.request.readings for one in planned.inputs] == [{Words(slot.choices)}]
+    table = run(planned, toy).tables["w"]
+    assert table["plain.answer"].tolist() == ["dog"]
+    assert table["plain.correct"].tolist() == [True]
+    assert set(table.frame.columns) == design.columns

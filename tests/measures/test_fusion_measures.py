@@ -51,7 +51,9 @@ def shift(own, other):
     image = states(0, 2, 3, 4)
     measure = TextShift()
     numbers = measure.reduce([reduction(0, own, image), reduction(0, other, image, "other")])
-    return measure.row(Unit("u", sample(0)), dict(zip(("own", "other"), numbers, strict=True)))
+    row = measure.row(Unit("u", sample(0)), dict(zip(("own", "other"), numbers, strict=True)))
+    assert set(row) == measure.columns(["own", "other"])
+    return row
 
 
 def test_where_the_image_changes_nothing_nothing_moves():
@@ -194,6 +196,7 @@ def test_final_sets_every_text_stage_beside_the_last_image_states():
     """With one common image set, the number of text stages is that of the curve; the columns have another name."""
     text, image = states(0, 6, 8, 8), states(1, 4, 12, 8)
     (row,) = curves(ModalityClusters("final"), reduction(0, text, image))
+    assert set(row) == ModalityClusters("final").columns(["own"])
     assert {name: len(values) for name, values in row.items()} == dict.fromkeys(
         ("drift", "drift_raw", "drift_full", "drift_full_raw"), 6
     )
@@ -207,6 +210,7 @@ def test_each_counts_stages_from_the_last_where_one_has_fewer():
     (same,) = curves(ModalityClusters("each"), reduction(0, text[-4:], image))
     assert row == same
     assert len(row["nmi"]) == 4
+    assert set(row) == ModalityClusters("each").columns(["own"])
 
 
 def test_states_of_unequal_width_are_refused_and_spoil_nobody_else():

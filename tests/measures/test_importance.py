@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from vlaudit.errors import RefusedSample
 from vlaudit.measures import ClsImportance, Reduction, Unit
 from vlaudit.models.base import ForwardRequest
-from vlaudit.models.specimens import specimens
+from vlaudit.models.probe_samples import probe_samples
 from vlaudit.models.toy import BlindToy, GroundedToy
 from vlaudit.samples import Box, Span
 from vlaudit.traces import Attention, ImageAxis, TextAxis, Trace
 
-SAMPLE = specimens(GroundedToy())[0]
+SAMPLE = probe_samples(GroundedToy())[0]
 UNIT = Unit(SAMPLE.id, SAMPLE)
 
 
@@ -29,7 +29,9 @@ def trace_of(words, regions, layers=2, heads=3, seed=0):
 
 def measure(trace):
     reduced = ClsImportance().reduce([Reduction(UNIT, "own", SAMPLE, trace)])
-    return ClsImportance().row(UNIT, {"own": reduced[0]})
+    row = ClsImportance().row(UNIT, {"own": reduced[0]})
+    assert set(row) == ClsImportance().columns(["own"])
+    return row
 
 
 @settings(deadline=None, max_examples=25)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from vlaudit.errors import RefusedSample
 from vlaudit.measures import PhraseRegionAttention, Reduction, Unit
-from vlaudit.measures.links import check_partners, other_phrases, shifted
+from vlaudit.measures.links import other_phrases, shifted
 from vlaudit.samples import Box, Image, Phrase, Region, Sample, words_of
 from vlaudit.traces import ImageAxis, TextAxis, Trace
 
@@ -33,7 +33,7 @@ def unit_of(number=0, dog=DOG):
     asked = sample(dog)
     phrase = asked.phrases[number]
     facts = {"start": phrase.start, "end": phrase.end, "regions": list(phrase.region_ids)}
-    return Unit(f"s:{phrase.start}", asked, None, facts)
+    return Unit(f"s:{phrase.start}", asked, facts)
 
 
 def patches():
@@ -53,6 +53,7 @@ def row(direction, attention, unit, axis):
     trace = Trace("key", {measure.reading: attention}, TEXT, axis)
     (numbers,) = measure.reduce([Reduction(unit, "own", unit.sample, trace)])
     found = measure.row(unit, {"own": numbers})
+    assert set(found) == measure.columns(["own"])
     return {name.removeprefix(f"{direction}."): np.array(values) for name, values in found.items()}
 
 
@@ -152,12 +153,11 @@ def test_what_the_model_does_not_see_is_refused():
 
 def test_a_unit_without_a_partner_is_refused_before_any_pass():
     full = Sample("s", "i", sample().image, "a dog", (Region("dog", Box(0, 0, 96, 96), "dog"),))
-    unit = Unit("s:0", full, None, {"start": 0, "end": 5, "regions": ["dog"]})
-    with pytest.raises(RefusedSample, match="no equal area"):
-        check_partners(unit, "text_image")
-    with pytest.raises(RefusedSample, match="no other phrase"):
-        check_partners(unit, "image_text")
-    check_partners(unit_of(), "image_text")
+    unit = Unit("s:0", full, {"start": 0, "end": 5, "regions": ["dog"]})
+    assert "no equal area" in PhraseRegionAttention("text_image").refusal(unit)
+    assert "no other phrase" in PhraseRegionAttention("image_text").refusal(unit)
+    assert PhraseRegionAttention("text_image").refusal(unit_of()) is None
+    assert PhraseRegionAttention("image_text").refusal(unit_of()) is None
 
 
 def test_other_phrases_name_nothing_of_the_unit():

@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 import torch
 
-from vlaudit import check_adapter
 from vlaudit.errors import RequestError
 from vlaudit.models.base import ForwardRequest
 from vlaudit.models.toy import BlindToy, GroundedToy
@@ -34,11 +33,6 @@ def ask(toy, sample, *readings):
 
 def color(toy, sample):
     return ask(toy, sample.hiding(sample.slots[0]), COLORS)[COLORS].exp()[0]
-
-
-@pytest.mark.parametrize("toy", [GroundedToy(), BlindToy()])
-def test_a_toy_keeps_the_boundary(toy):
-    check_adapter(toy)
 
 
 def test_the_grounded_toy_names_the_color_that_is_shown():

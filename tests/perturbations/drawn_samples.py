@@ -1,10 +1,12 @@
 """Small photos with boxes and captions with spans, as Hypothesis draws them."""
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from vlaudit.samples import Box, Image, Phrase, Region, Relation, Sample, Slot, Span, words_of
+from vlaudit.samples import COLORS, SIDES, Box, Image, Phrase, Region, Relation, Sample, Slot, Span, words_of
 
 ATTRIBUTES = ("red", "blue", "dark green", "white", "left", "right", "tall")
 LABELS = ("dog", "left hand", "ball")
@@ -48,18 +50,23 @@ def photos(draw, caption="a red ball and a blue dog on the left"):
 
 def _slot(caption, span):
     kinds = {"red": "color", "blue": "color", "orange": "color", "left": "position side", "right": "hand side"}
-    kind = kinds.get(caption[slice(*span)].lower())
-    return Slot(*span, kind, ("r0",)) if kind else None
+    word = caption[slice(*span)].lower()
+    kind = kinds.get(word)
+    return Slot(*span, kind, ("r0",), word, COLORS if kind == "color" else SIDES) if kind else None
 
 
 @st.composite
 def captioned(draw, joint=""):
-    """A sample without an image whose caption has slots, phrases and hidden spans; `joint` joins two clauses."""
+    """A sample without an image whose caption has slots, phrases and hidden spans, one slot perhaps tested.
+
+    `joint` joins two clauses.
+    """
     clauses = [draw(st.lists(st.sampled_from(WORDS), min_size=2, max_size=6)) for _ in range(2 if joint else 1)]
     caption = joint.join(" ".join(clause) for clause in clauses) + draw(st.sampled_from(("", ".")))
     words = words_of(caption)
     slots = tuple(slot for span in words if (slot := _slot(caption, span)))
-    unlinked = tuple(Slot(slot.start, slot.end, slot.kind) for slot in slots)
+    asked = draw(st.sampled_from((None, *slots)))
+    unlinked = tuple(replace(slot, region_ids=(), asked=slot == asked) for slot in slots)
     phrases = tuple(_phrase(draw, caption, words, index, joint) for index in range(draw(st.integers(0, 3))))
     hidden = tuple(sorted(set(draw(st.lists(st.sampled_from(words), max_size=2)))))
     return Sample("s1", "i1", None, caption, phrases=phrases, slots=unlinked, hidden_phrases=hidden)

@@ -27,7 +27,7 @@ from vlaudit.perturbations import (
 )
 from vlaudit.perturbations.recolor import HUES, LUMA
 from vlaudit.perturbations.regions import mask_of, rect_of
-from vlaudit.samples import Box, Image, Region, Sample, Slot
+from vlaudit.samples import COLORS, Box, Image, Region, Sample, Slot
 
 FILLS = ("mean", "noise", "blur")
 EVERY = (
@@ -87,6 +87,8 @@ def test_mirroring_flips_the_image_and_the_sides_of_what_it_shows(sample):
         assert after.attributes == tuple(sides.get(word, word) for word in before.attributes)
     assert mirrored.relations[0].predicate == "right of"
     assert mirrored.caption == sample.caption
+    assert [slot.answer for slot in mirrored.slots] == [sides.get(slot.answer, slot.answer) for slot in sample.slots]
+    assert [slot.choices for slot in mirrored.slots] == [slot.choices for slot in sample.slots]
 
 
 @some
@@ -177,7 +179,7 @@ def test_a_region_without_room_beside_it_is_refused():
     """More than half the width and height leaves no place for an equal area."""
     region = Region("a", Box(1, 1, 9, 9), "dog")
     sample = Sample("s", "i", Image.from_array(np.zeros((10, 10, 3), np.uint8)), "dog", (region,))
-    with pytest.raises(RefusedSample, match="s: the region is too large for an equal area beside it"):
+    with pytest.raises(RefusedSample, match="s: the region is too large: no equal area is free outside it"):
         apply([CoverElsewhere(("a",))], sample, 0)
 
 
@@ -291,7 +293,7 @@ def test_an_image_too_saturated_for_the_control_is_refused_when_read():
     pixels = np.zeros((16, 16, 3), np.uint8)
     pixels[..., 0] = 255
     after = apply([LuminanceNoise()], Sample("s", "i", Image.from_array(pixels), "a"), 0)
-    with pytest.raises(RefusedSample, match=r"i: luminance alone cannot change this image by 120\.\d grey levels"):
+    with pytest.raises(RefusedSample, match=r"i: luminance noise must change this image by 120\.\d grey levels"):
         after.image.pixels()
 
 
@@ -312,6 +314,35 @@ def test_a_recoloured_box_keeps_its_luma_and_takes_the_hue(sample, color):
 
 
 @some
+@given(drawn_samples.photos(), st.sampled_from(sorted(HUES)))
+def test_recolouring_changes_the_answers_of_colour_slots_and_of_no_others(sample, color):
+    """They are answered by the colour of their region; one that has no other than before keeps its answer."""
+    after = perturbed(Recolor(("r0",), color), sample)
+    colors = [{*one.region("r0").attributes} & {*COLORS} for one in (sample, after)]
+    for old, new in zip(sample.slots, after.slots, strict=True):
+        changed = old.kind == "color" and colors[0] != colors[1]
+        assert new == replace(old, answer=color if changed else old.answer)
+
+
+def test_a_word_whose_regions_have_two_colours_then_is_refused():
+    """One of two red dogs is made blue: "red" has no one answer any more."""
+    regions = tuple(Region(f"r{i}", Box(8 * i, 0, 8 * i + 4, 4), "dog", ("red",)) for i in range(2))
+    slot = Slot(4, 7, "color", ("r0", "r1"), "red", COLORS)
+    image = Image.from_array(np.full((12, 12, 3), 90, np.uint8))
+    sample = Sample("s", "i", image, "two red dogs", regions, slots=(slot,))
+    with pytest.raises(RefusedSample, match="the regions of one slot must have one colour, got blue and red"):
+        apply([Recolor(("r0",), "blue")], sample, 0)
+    assert apply([Recolor("color", "blue")], sample, 0).slots == (slot.answered("blue"),)
+
+
+@some
+@given(drawn_samples.photos(), st.sampled_from([p for p in EVERY if not isinstance(p, Mirror | Recolor)]))
+def test_no_other_image_perturbation_changes_an_answer(sample, perturbation):
+    """What is covered, grey or noisy is still what the caption's words ask for."""
+    assert perturbed(perturbation, sample).slots == sample.slots
+
+
+@some
 @given(drawn_samples.photos(), st.integers(0, 20))
 def test_a_drawn_colour_is_not_one_the_region_has(sample, seed):
     """Where no colour is asked for, it is another one."""
@@ -326,7 +357,7 @@ def test_a_photo_is_given_no_lightness():
     sample = Sample(
         "s", "i", Image.from_array(np.zeros((4, 4, 3), np.uint8)), "a", (Region("a", Box(0, 0, 2, 2), "x"),)
     )
-    with pytest.raises(RefusedSample, match=r"another hue .*, not 'black'"):
+    with pytest.raises(RefusedSample, match=r"in a photo, color must be one of .*, got 'black'"):
         apply([Recolor(("a",), "black")], sample, 0)
 
 
@@ -418,7 +449,7 @@ REQUEST = """
 import hashlib, sys
 import numpy as np
 from vlaudit.perturbations import *
-from vlaudit.samples import Box, Image, Region, Sample, Slot
+from vlaudit.samples import COLORS, Box, Image, Region, Sample, Slot
 pixels = np.random.default_rng(7).integers(40, 200, (32, 32, 3)).astype(np.uint8)
 regions = (Region("a", Box(4.5, 4, 12, 13.2), "dog", ("red",)),)
 sample = Sample("s", "i", Image.from_array(pixels), "red", regions, slots=(Slot(0, 3, "color", ("a",)),))

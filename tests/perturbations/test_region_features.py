@@ -21,7 +21,7 @@ from vlaudit.perturbations import (
     Mirror,
     Move,
     Recolor,
-    Reveal,
+    Unmask,
     apply,
 )
 from vlaudit.perturbations.regions import rect_of
@@ -116,7 +116,7 @@ def test_recolouring_forgets_what_it_touched_and_nothing_else(sample, data):
 
 
 @some
-@given(drawn_samples.photos(), st.sampled_from((Cover(()), CoverElsewhere(()), Recolor(()), Reveal())))
+@given(drawn_samples.photos(), st.sampled_from((Cover(()), CoverElsewhere(()), Recolor(()), Unmask())))
 def test_hiding_nothing_changes_nothing(sample, perturbation):
     """Every region has the features that it had, and the request's key is the same."""
     before = detected(sample)

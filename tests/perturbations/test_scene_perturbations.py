@@ -69,6 +69,9 @@ def test_a_redrawn_colour_changes_one_thing():
         old, new = sample.region(region_id), after.region(region_id)
         assert old.box == new.box
         assert set(old.attributes) & set(COLORS) != set(new.attributes) & set(COLORS)
+        slot = next(slot for slot in after.slots if slot.start == hidden.start)
+        assert {slot.answer} == set(new.attributes) & set(COLORS)
+        assert slot.choices == scenes.candidates("color")
 
 
 def test_a_thing_of_a_scene_is_moved():
@@ -82,6 +85,7 @@ def test_a_thing_of_a_scene_is_moved():
         assert sample.region(region_id).box != after.region(region_id).box
         assert {region.id for region in after.regions} == {region.id for region in sample.regions}
         assert after.caption == sample.caption
+        assert after.slots == sample.slots
 
 
 def test_what_redraws_must_come_first():
@@ -147,7 +151,7 @@ def test_a_mirrored_scene_shows_the_other_hand():
     assert sample.text(slot) in sample.region(slot.region_ids[0]).attributes
     swapped = next(slot for slot in mirrored.slots if slot.kind == "hand side")
     assert mirrored.text(swapped) in mirrored.region(slot.region_ids[0]).attributes
-    assert mirrored.text(swapped) != sample.text(slot)
+    assert mirrored.text(swapped) == swapped.answer != sample.text(slot)
 
 
 def test_few_scenes_are_refused_by_what_audits_need():

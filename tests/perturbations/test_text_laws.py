@@ -16,6 +16,8 @@ from vlaudit.perturbations import (
     Hint,
     MaskPhrases,
     MaskWords,
+    OtherCaption,
+    OtherImage,
     SwapClauses,
     SwapColors,
     SwapSides,
@@ -23,7 +25,7 @@ from vlaudit.perturbations import (
     mismatched,
 )
 from vlaudit.perturbations.text import edit_caption
-from vlaudit.samples import Box, Image, Phrase, Region, Sample, Slot, Span, words_of
+from vlaudit.samples import COLORS, SIDES, Box, Image, Phrase, Region, Sample, Slot, Span, words_of
 
 some = settings(max_examples=60)
 
@@ -31,12 +33,16 @@ some = settings(max_examples=60)
 pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
 
 
+CHOICES = {"color": COLORS, "position side": SIDES}
+
+
 def said(caption, *kinds, **fields):
     """A sample whose slots are the words named by `kinds`: pairs of word and kind."""
     slots = []
     for word, kind in kinds:
         start = re.search(rf"\b{word}\b", caption).start()
-        slots.append(Slot(start, start + len(word), kind))
+        choices = CHOICES.get(kind, ())
+        slots.append(Slot(start, start + len(word), kind, (), word.lower() if choices else "", choices))
     return Sample("s", "i", None, caption, slots=tuple(slots), **fields)
 
 
@@ -124,7 +130,7 @@ def test_text_put_beside_a_span_lies_outside_it():
 @pytest.mark.parametrize("start, end", [(0, 4), (3, 8)])
 def test_an_edit_through_the_border_of_a_span_is_told(start, end):
     """Half a word has no right answer."""
-    with pytest.raises(UsageError, match=f"must not cut through the border of 'red' at 2:5, got {start}:{end}"):
+    with pytest.raises(UsageError, match=f"must not cut through the boundary of 'red' at 2:5, got {start}:{end}"):
         edit_caption(said("a red ball", ("red", "color")), [(start, end, "x")])
 
 
@@ -203,7 +209,7 @@ def test_a_caption_without_two_clauses_is_refused(caption):
 def test_a_phrase_over_the_joint_is_refused():
     """It could not stay one phrase."""
     sample = replace(said("a dog runs while a cat sits"), phrases=(Phrase("p", 2, 22, "other"),))
-    with pytest.raises(RefusedSample, match="'dog runs while a cat' reaches over the border of a clause"):
+    with pytest.raises(RefusedSample, match="every span must be inside one clause, 'dog runs while a cat' is not"):
         apply([SwapClauses()], sample, 0)
 
 
@@ -230,6 +236,9 @@ def test_fewer_than_two_colours_are_refused(caption):
     sample = Sample("s", "i", None, caption, slots=slots)
     with pytest.raises(RefusedSample, match="does not name two different colours"):
         apply([SwapColors()], sample, 0)
+
+
+CAPTION_EDITS = (SwapSides(), SwapColors(), SwapClauses(), Foil(), Foil("asked"), MaskWords(), MaskPhrases())
 
 
 @some
@@ -259,9 +268,46 @@ def test_a_foil_changes_one_word_to_one_that_the_caption_does_not_hold(sample, s
     }
 
 
+@some
+@given(drawn_samples.captioned(joint=" while "), st.sampled_from(CAPTION_EDITS), st.integers(0, 10))
+def test_an_edit_of_the_caption_changes_no_answer(sample, edit, seed):
+    """The image shows what it showed: answers, choices and the tested slot stay, whatever the caption says now."""
+    try:
+        after = apply([edit], sample, seed)
+    except RefusedSample:
+        return
+
+    def questions(one):
+        return [(slot.kind, slot.answer, slot.choices, slot.asked) for slot in one.slots]
+
+    assert questions(after) == questions(sample)
+
+
+@some
+@given(drawn_samples.captioned(), st.integers(0, 10))
+def test_the_tested_word_can_be_foiled(sample, seed):
+    """It alone, by another of its choices; refused where none is tested or the caption holds them all."""
+    slot, held = sample.asked_slot, {*sample.caption.lower().rstrip(".").split()}
+    if slot is None or {*slot.choices} <= held:
+        with pytest.raises(RefusedSample, match="no other word" if slot else "its caption has no asked slot"):
+            apply([Foil("asked")], sample, seed)
+        return
+    foiled = apply([Foil("asked")], sample, seed)
+    changed = [new for old, new in zip(sample.slots, foiled.slots, strict=True) if sample.text(old) != foiled.text(new)]
+    assert changed == [foiled.asked_slot]
+    assert foiled.text(changed[0]).lower() in set(slot.choices) - held
+
+
+def test_a_foil_is_no_label_of_the_photo_s_regions():
+    slot = Slot(2, 5, "animal", (), "dog", ("dog", "cat", "cow"))
+    region = Region("r", Box(0, 0, 1, 1), "cat")
+    sample = Sample("s", "i", None, "a dog", (region,), slots=(slot,)).asking(slot)
+    assert {apply([Foil("asked")], sample, seed).caption for seed in range(9)} == {"a cow"}
+
+
 def test_a_foil_without_another_word_is_refused():
     """Every word of the list stands in the caption."""
-    with pytest.raises(RefusedSample, match="there is no other word to put in for 'red'"):
+    with pytest.raises(RefusedSample, match="no other word can replace 'red'"):
         apply([Foil(words=("red", "blue"))], said("red and blue", ("red", "color")), 0)
 
 
@@ -313,10 +359,10 @@ def test_a_hint_stands_after_the_caption(caption, hint, expected):
 @pytest.mark.parametrize(
     "world, steps, message",
     [
-        (None, [MaskWords(), Hint()], "nothing is known about its image beside its caption"),
+        (None, [MaskWords(), Hint()], "its data set has no other text about the image, so there is no hint"),
         (Knowing(None), [MaskWords(), Hint()], "there is no hint at 'red'"),
-        (Knowing(None), [MaskWords(), CopyHint()], "there is no text that names 'red'"),
-        (Knowing("x"), [Hint()], "a hint is for one hidden slot, and none is hidden"),
+        (Knowing(None), [MaskWords(), CopyHint()], "there is no text that contains 'red'"),
+        (Knowing("x"), [Hint()], "exactly one slot must be hidden for a hint, got 0"),
     ],
 )
 def test_a_hint_that_cannot_be_given_is_refused(world, steps, message):
@@ -327,7 +373,7 @@ def test_a_hint_that_cannot_be_given_is_refused(world, steps, message):
 
 def photo(index, image_id, caption, shade=None):
     pixels = np.full((4, 4, 3), index if shade is None else shade, np.uint8)
-    region = Region("a", Box(0, 0, 2, 2), "dog")
+    region = Region("a", Box(0, 0, 2, 2), f"thing {index}")
     slots = tuple(Slot(*span, "word", ("a",)) for span in words_of(caption))
     return Sample(f"s{index}", image_id, Image.from_array(pixels), caption, (region,), slots=slots)
 
@@ -343,7 +389,7 @@ def test_mismatched_captions_are_of_other_images(drawn, seed):
         if not any(one.image_id != other.image_id and one.caption != other.caption for other in samples)
     ]
     if lonely:
-        with pytest.raises(RefusedSample, match="no sample of another image has another caption"):
+        with pytest.raises(RefusedSample, match="the data have no sample with another image and another caption"):
             mismatched(samples, np.random.default_rng(seed))
         return
     pairs = list(zip(samples, mismatched(samples, np.random.default_rng(seed)), strict=True))
@@ -380,3 +426,38 @@ def test_what_is_hidden_after_a_mismatch_is_the_partners():
     samples = [photo(0, "i0", "one dog").hiding(Span(0, 3)), photo(1, "i1", "two cats").hiding(Span(4, 8))]
     mixed = mismatched(samples, np.random.default_rng(0))
     assert [sample.text(sample.hidden_phrases[0]) for sample in mixed] == ["cats", "one"]
+
+
+def pair():
+    """Two samples, each the partner of the other, with one word hidden and tested."""
+    words = ("one dog", Span(0, 3)), ("two cats", Span(4, 8))
+    one, other = (
+        photo(index, f"i{index}", caption).hiding(span).asking(Slot(*span, "word"))
+        for index, (caption, span) in enumerate(words)
+    )
+    return replace(one, partner=other), replace(other, partner=one)
+
+
+def test_the_partner_s_caption_replaces_one_s_own():
+    """With its hidden and its tested word; image and regions stay, and no word is linked to a region."""
+    one, other = pair()
+    mixed = apply([OtherCaption()], one, 0)
+    assert (mixed.id, mixed.image, mixed.regions) == (one.id, one.image, one.regions)
+    assert (mixed.caption, mixed.hidden_phrases) == (other.caption, other.hidden_phrases)
+    assert mixed.text(mixed.asked_slot) == "cats"
+    assert all(slot.region_ids == () for slot in mixed.slots)
+
+
+def test_the_partner_s_image_replaces_one_s_own():
+    """The same pair of image and caption, from the caption's side."""
+    one, other = pair()
+    mixed = apply([OtherImage()], one, 0)
+    assert (mixed.image_id, mixed.image, mixed.regions) == (other.image_id, other.image, other.regions)
+    assert (mixed.caption, mixed.text(mixed.asked_slot)) == (one.caption, "one")
+    assert mixed == apply([OtherCaption()], other, 0)
+
+
+@pytest.mark.parametrize("perturbation", [OtherCaption(), OtherImage()], ids=repr)
+def test_without_a_partner_there_is_no_other(perturbation):
+    with pytest.raises(RefusedSample, match="the data have no sample with another image and another caption"):
+        apply([perturbation], photo(0, "i0", "one dog"), 0)

@@ -218,7 +218,7 @@ def test_data_that_cannot_be_asked_at_all_fail_nothing_but_the_gate(audit):
         (("--seed", "x"), "*--seed must be a whole number of at least 0, got 'x'*"),
         (("--batch-size", "0"), "*--batch-size must be a whole number of at least 1, got '0'*"),
         (("--expect", "luck"), "*--expect must be desirable or published, got 'luck'*"),
-        (("--thresholds", "none.toml"), "*--thresholds none.toml: it could not be read*"),
+        (("--thresholds", "none.toml"), "*--thresholds none.toml: cannot read the file*"),
         (("--device", "cuda:77"), "*--device cuda:77*"),
         (("--html", "/proc/report.html"), "*the report /proc/report.html cannot be written*"),
     ],

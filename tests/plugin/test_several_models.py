@@ -86,10 +86,10 @@ def audit(pytester):
     pytester.path.joinpath("demands.toml").write_text(DEMANDS)
     pytester.syspathinsert(Path(__file__).parents[2])
 
-    def run(*models, options=()):
+    def run(*models, options=(), run=pytester.runpytest_inprocess):
         named = [part for model in models for part in ("--model", model)]
         given = ("-p", "no:cacheprovider", "--limit", "30", "--thresholds", "demands.toml", *named, *options)
-        return pytester.runpytest_inprocess(*given)
+        return run(*given)
 
     run.path = pytester.path
     return run
@@ -164,7 +164,7 @@ def test_sharing_what_was_planned_changes_no_number(audit):
             assert found.setdefault(finding.model, values) == values
 
 
-def test_one_model_is_in_memory_at_a_time(audit):
+def test_one_model_is_in_memory_at_a_time(audit, pytester):
     audit.path.joinpath("own.py").write_text(
         OWN
         + """
@@ -178,7 +178,8 @@ class Two(Watched, BlindToy): pass
 class Three(Watched, GroundedToy): pass
 """
     )
-    done = audit("own.py:One", "own.py:Two", "own.py:Three")
+    # In this process pytester's recorder would keep the arguments of every hook call, models included.
+    done = audit("own.py:One", "own.py:Two", "own.py:Three", run=pytester.runpytest_subprocess)
     done.assert_outcomes(passed=3, failed=3)
     counts = audit.path.joinpath("most.txt").read_text().split()
     assert set(counts) == {"1"}

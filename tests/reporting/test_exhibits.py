@@ -116,9 +116,9 @@ def test_units_without_a_number_are_left_out():
 
 def test_a_column_without_numbers_is_named():
     table, _ = made([{"x": float("nan"), "word": "red"}])
-    with pytest.raises(DataError, match="'x' holds no number"):
+    with pytest.raises(DataError, match="'x' must contain numbers to be drawn, got only NaN"):
         clustered_mean(table, "x")
-    with pytest.raises(DataError, match="'word' must hold numbers"):
+    with pytest.raises(DataError, match="'word' must contain numbers"):
         clustered_mean(table, "word")
 
 
@@ -139,7 +139,7 @@ def test_bars_below_nought_start_at_nought():
 
 
 def test_groups_of_bars_that_are_none_are_refused():
-    with pytest.raises(UsageError, match=r"groups name \['typo'\]"):
+    with pytest.raises(UsageError, match=r"groups must name labels of bars, got \['typo'\]"):
         Bars("Title", {"a": "a"}, {"group": ("typo",)})
 
 
@@ -156,7 +156,7 @@ def test_confusion_is_counted_by_truth():
 
 def test_confusion_without_a_known_truth_says_so():
     table, units = made([{"t": "teal", "a": "red"}])
-    assert "holds none of red, blue" in render_exhibits([Confusion("T", "t", "a", ("red", "blue"))], table, units)
+    assert "must contain one of red, blue" in render_exhibits([Confusion("T", "t", "a", ("red", "blue"))], table, units)
 
 
 def test_a_head_map_marks_the_highest_head():
@@ -173,7 +173,7 @@ def test_a_head_map_marks_the_highest_head():
 def test_heads_of_another_shape_are_named_and_stop_nothing():
     table, units = made([{"h": [0.1, 0.2], "x": 0.5}])
     drawn = render_exhibits([HeadMap("Heads", "h"), Bars("Bars", {"x": "x"})], table, units)
-    assert "Not drawn: column &#39;h&#39; must hold (layers, heads)" in drawn
+    assert "Not drawn: column &#39;h&#39; must have the shape (layers, heads)" in drawn
     assert 'class="exhibit bars"' in drawn
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -41,6 +42,14 @@ def make_case(mark: Any, function: str, parameters: Mapping[str, object], doc: s
     explanation = " ".join((doc or "").split())
     finding, design, statistic = mark.args
     return AuditCase(finding, design, statistic, case_name(function, parameters), explanation, **mark.kwargs)
+
+
+def names_of(cases: Iterable[AuditCase]) -> dict[str, set[str]]:
+    """Return the names of the criteria of each finding."""
+    names: dict[str, set[str]] = defaultdict(set)
+    for case in cases:
+        names[case.finding.id].add(case.name)
+    return names
 
 
 def check_cases(cases: Sequence[AuditCase]) -> None:

@@ -42,7 +42,7 @@ def judge(run: Run, family: str, case: AuditCase) -> Decided | NotDemanded:
         return criterion
     reason = case.unsupported(run.models[family].capabilities)
     verdict = not_applicable(criterion, reason) if reason else _judged(run, family, case, criterion)
-    return Decided(family, case, verdict, run.known_failure(family, case.id))
+    return Decided(family, case, verdict, run.known_failure(family, case))
 
 
 def _criterion(run: Run, family: str, case: AuditCase) -> Criterion | NotDemanded:

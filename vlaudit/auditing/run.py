@@ -144,11 +144,18 @@ class Run:
         """Return the units of a design by `unit_id`, over all looks so far."""
         return {k: v for done in self._looks[family, design.id] for k, v in done.units[design.id].items()}
 
-    def known_failure(self, family: str, criterion: str) -> str | None:
-        """Return why a criterion is known to fail, by the thresholds file or by the file next to the checkpoint."""
-        entries = (*self.thresholds.known_failures, *self.models.known_failures(family))
+    def known_failure(self, family: str, case: AuditCase) -> str | None:
+        """Return why a case is known to fail, by the thresholds file or by the file next to the checkpoint.
+
+        The latter is ignored for bounds that the thresholds file replaces: it is about the shipped ones.
+        """
         fingerprint, options = self.models[family].fingerprint, self.options
-        return find_known_failure(entries, criterion, family, fingerprint, limit=options.limit, seed=options.seed)
+        entries, architecture = list(self.thresholds.known_failures), self.models.architecture(family)
+        if not self.thresholds.replaces(
+            family, self.data_name, case.finding.id, case.name, options.expect, architecture=architecture
+        ):
+            entries += self.models.known_failures(family)
+        return find_known_failure(entries, case.id, family, fingerprint, limit=options.limit, seed=options.seed)
 
     def measured_findings(self) -> list[tuple[str, str]]:
         """Return (family, finding id) of everything that was measured here, in the order of the tests."""

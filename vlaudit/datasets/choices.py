@@ -1,4 +1,4 @@
-"""The words that a model chooses its answer from, for each kind of slot in a photo's caption."""
+"""Choices of the slots in captions of photos: the words that a model chooses its answer from, per kind of slot."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ PHOTO_CHOICES: dict[str, tuple[str, ...]] = {
 
 
 def choices_of(known: tuple[str, ...], answer: str) -> tuple[str, ...]:
-    """Return the known words with the answer among them; none where nothing is known about a kind.
+    """Return the known words with the answer added if it is missing; empty if no words are known.
 
     >>> choices_of(("cat", "dog"), "zebra"), choices_of((), "zebra")
     (('cat', 'dog', 'zebra'), ())
@@ -45,7 +45,7 @@ def choices_of(known: tuple[str, ...], answer: str) -> tuple[str, ...]:
 
 
 def photo_slot(caption: str, span: Span, kind: str, region_ids: tuple[str, ...] = ()) -> Slot:
-    """Return the slot of a word in a photo's caption, with its answer (what the caption says) and its choices."""
+    """Return the slot of a word in a photo's caption, with the word as the answer and the choices of its kind."""
     answer = caption[span.start : span.end].lower()
     choices = choices_of(PHOTO_CHOICES.get(kind, ()), answer)
     return Slot(span.start, span.end, kind, region_ids, answer, choices)

@@ -1,4 +1,4 @@
-"""Slots of a caption whose phrases people have tied to regions: which word of a phrase is asked for, and as what."""
+"""Slots of captions with annotated phrases: the tested word of each phrase, its kind and its regions."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from vlaudit.datasets.choices import photo_slot
-from vlaudit.datasets.mining import COLOR_WORDS, slots_in
+from vlaudit.datasets.mining import slots_in
 from vlaudit.datasets.words import COLLECTIVES, NO_NOUNS, NOUN_CLASSES
-from vlaudit.samples import Phrase, Slot, Span, words_of
+from vlaudit.samples import COLOR_WORDS, Phrase, Slot, Span, words_of
 
 KIND_OF_TYPE = {
     "people": "person",
@@ -20,7 +20,7 @@ KIND_OF_TYPE = {
     "scene": "scenery",
     "other": "object",
 }
-"""Type of a phrase to the kind of slot that its noun is. Parts of a body are asked for by no audit."""
+"""Kind of the slot of a phrase's noun, by phrase type. No audit tests body parts."""
 
 _AFTER_THE_NOUN = re.compile(
     r"\s(?:of|in|on|with|at|from|for|to|by|near|behind|under|over|beside|who|that|which|wearing|holding|made|full)\s",
@@ -30,9 +30,9 @@ _JOINED = re.compile(r"\s(?:and|or|&)\s", flags=re.IGNORECASE)
 
 
 def head(text: str) -> Span | None:
-    """Return where the noun stands that a phrase is about; None where its last word is none.
+    """Return the span of the head noun of a phrase; None if its last word is not a noun.
 
-    The last word before a preposition; what a number, a crowd or a pair consists of stands for it.
+    The head is the last word before a preposition. A collective noun is replaced by the noun after "of".
 
     >>> [text[slice(*head(text))] for text in ("the edge of a pool", "a group of two men", "a man 's arm")]
     ['edge', 'men', 'arm']
@@ -55,7 +55,7 @@ def head(text: str) -> Span | None:
 
 
 def label_of(text: str) -> str:
-    """Return what a phrase calls its thing, in lower case: its noun with what is hyphenated to it, or all its words.
+    """Return the label of a phrase's object in lower case: its head noun with hyphenated parts, or the whole phrase.
 
     >>> label_of("a blue T-shirt"), label_of("Texas A&M"), label_of("# 8")
     ('t-shirt', 'a&m', '# 8')
@@ -71,13 +71,14 @@ def label_of(text: str) -> str:
 
 
 def grounded_slots(caption: str, phrases: Sequence[Phrase]) -> tuple[Slot, ...]:
-    """Return the slots of a caption: what is mined (`mining.slots_in`), and the noun of every phrase with regions.
+    """Return the slots of a caption: mined slots (`mining.slots_in`), and the head noun of every phrase with regions.
 
-    Inside a phrase the people who annotated it know better than a word list: its noun has the kind of the phrase's
-    type and its regions, its other words are no slots unless joined to it ("a man and a woman"). A colour means the
-    regions of its phrase, or of the phrase right behind it, where that has one region and one colour (of two hats
-    nobody knows which is red); people have none. A side means the regions of its phrase. Words outside every phrase
-    stay as mined, without regions.
+    - Nouns: annotations override the word lists. The head noun of a phrase has the kind of the phrase's type and its
+    regions. Other nouns of the phrase are slots only if "and" joins them to it ("a man and a woman").
+    - Colours: linked to the regions of their phrase, or of the phrase directly after them, if that has one region and
+    one colour; with two hats the red one is unknown. Colours of people are left out.
+    - Sides: linked to the regions of their phrase.
+    - Words outside every phrase: slots without regions.
     """
     found = {Span(slot.start, slot.end): slot for slot in _mined(caption, phrases)}
     for phrase in phrases:
@@ -103,23 +104,23 @@ def _mined(caption: str, phrases: Sequence[Phrase]) -> Iterator[Slot]:
 
 
 def _color(caption: str, slot: Slot, slots: Sequence[Slot], phrases: Sequence[Phrase]) -> Iterator[Slot]:
-    behind = (phrase for phrase in phrases if phrase.start >= slot.end and not caption[slot.end : phrase.start].strip())
-    phrase = _around(slot, phrases) or next(behind, None)
+    after = (phrase for phrase in phrases if phrase.start >= slot.end and not caption[slot.end : phrase.start].strip())
+    phrase = _around(slot, phrases) or next(after, None)
     if phrase is None:
         yield slot
     elif phrase.type != "people":
         colors = [one for one in slots if one.kind == "color" and phrase.start <= one.start < phrase.end]
-        means = len(phrase.region_ids) == 1 and colors in ([slot], [])
-        yield replace(slot, region_ids=phrase.region_ids if means else ())
+        is_unique = len(phrase.region_ids) == 1 and colors in ([slot], [])
+        yield replace(slot, region_ids=phrase.region_ids if is_unique else ())
 
 
 def _around(slot: Slot, phrases: Sequence[Phrase]) -> Phrase | None:
-    holding = [phrase for phrase in phrases if phrase.start <= slot.start and slot.end <= phrase.end]
-    return max(holding, key=lambda phrase: phrase.end - phrase.start, default=None)
+    containing = [phrase for phrase in phrases if phrase.start <= slot.start and slot.end <= phrase.end]
+    return max(containing, key=lambda phrase: phrase.end - phrase.start, default=None)
 
 
 def _is_joined(caption: str, slot: Slot, phrase: Phrase) -> bool:
-    """Say whether the word is the noun of one of the parts that "and" joins in the phrase."""
+    """Return whether the word is the head noun of one of the parts of the phrase that "and" or "or" joins."""
     start = phrase.start
     for part in _JOINED.split(caption[phrase.start : phrase.end]):
         noun = head(part)
@@ -131,7 +132,7 @@ def _is_joined(caption: str, slot: Slot, phrase: Phrase) -> bool:
 
 
 def _noun(caption: str, phrase: Phrase) -> Span | None:
-    """Return the noun of the last of the parts that "and" joins: of "a red and white shirt" the shirt."""
+    """Return the head noun of the last joined part of the phrase: "shirt" for "a red and white shirt"."""
     text = caption[phrase.start : phrase.end]
     last = _JOINED.split(text)[-1]
     noun = head(last)

@@ -1,4 +1,4 @@
-"""What other people wrote about the same image: hints at a word that this caption hides."""
+"""Hints at a hidden word from other annotators' captions of the same image."""
 
 from __future__ import annotations
 
@@ -10,34 +10,32 @@ from vlaudit.samples import Sample, Slot, words_of
 
 @dataclass(frozen=True)
 class OtherCaptions:
-    """The captions of one image by the other annotators, in the order of their file.
+    """Captions of one image by the other annotators, in the order of their file.
 
-    A hint is context that makes a hidden word likely without naming it, a form of it, or a compound with it;
-    a copy hint names the word itself. Which caption is taken is the file's order, so nothing is chosen to
-    please.
+    A hint makes a hidden word likely without containing it, a form of it, or a compound with it. A copy hint contains
+    the word itself. The first suitable caption is used, so that no caption is selected by hand.
     """
 
     captions: tuple[str, ...]
 
     def hints(self, sample: Sample, slot: Slot) -> list[str]:
-        """Return the other captions that do not name the slot's word or a form of it."""
+        """Return the other captions that contain neither the slot's word nor a form of it."""
         word = sample.text(slot)
         return [caption for caption in self.captions if not names_word(caption, word)]
 
     def hint(self, sample: Sample, slot: Slot) -> str | None:
-        """Return the first hint, `None` where every other caption names the word."""
+        """Return the first hint; `None` if every other caption contains the word or a form of it."""
         return next(iter(self.hints(sample, slot)), None)
 
     def copy_hint(self, sample: Sample, slot: Slot) -> str | None:
-        """Return the first other caption that names the very word, `None` where none does."""
+        """Return the first other caption that contains exactly this word; `None` if there is none."""
         word = sample.text(slot).lower()
-        naming = (caption for caption in self.captions if word in _words(caption))
-        return next(naming, None)
+        return next((caption for caption in self.captions if word in _words(caption)), None)
 
     def foils(self, sample: Sample, slot: Slot) -> tuple[str, ...]:
-        """Return the choices of the slot that nothing known about the image names: no caption of it, and no region."""
-        known = " . ".join([sample.caption, *self.captions, *(region.label for region in sample.regions)])
-        return tuple(word for word in slot.choices if not names_word(known, word))
+        """Return the choices of the slot that neither a caption of the image nor a region's label contains."""
+        texts = " . ".join([sample.caption, *self.captions, *(region.label for region in sample.regions)])
+        return tuple(word for word in slot.choices if not names_word(texts, word))
 
 
 def _words(caption: str) -> set[str]:

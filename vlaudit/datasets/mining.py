@@ -1,8 +1,7 @@
-"""Find in a real caption what can be asked for: colours, sides, objects; and tell what would give a word away.
+"""Rule-based search for slots (colours, sides, objects) in captions of photos, and for texts that reveal a word.
 
-Conservative by rule: a word that may name something else is left out, because a slot that asks the wrong
-question costs more than one slot fewer. Sides are rare in COCO captions (one in several hundred), so much
-text is needed for them.
+The rules are conservative: ambiguous words are left out, because a wrong slot costs more than a missing one.
+Sides are rare in COCO captions (one in several hundred), so a test of sides needs many captions.
 """
 
 from __future__ import annotations
@@ -21,9 +20,7 @@ from vlaudit.datasets.words import (
     KIND,
     PICTURES,
 )
-from vlaudit.samples import COLORS, Slot, Span, words_of
-
-COLOR_WORDS = frozenset({*COLORS, "grey"})
+from vlaudit.samples import COLOR_WORDS, Slot, Span, words_of
 
 _BE = frozenset({"is", "are", "was", "were", "painted", "bright", "dark", "light", "colored", "all"})
 
@@ -38,7 +35,7 @@ _NOT_A_HAND = r"(?!\s*-?\s*(?:side|corner|lane|turn|drive|man)\b)"
 
 
 def slots_in(caption: str) -> tuple[Slot, ...]:
-    """Return the slots of a caption in their order: color, hand or position side, person, animal, vehicle, object.
+    """Return the slots of a caption in its order: colors, hand and position sides, people, animals, vehicles, objects.
 
     >>> [
     ...     (slot.kind, "a dog left of the red bus"[slot.start : slot.end])
@@ -59,31 +56,31 @@ def _colors(caption: str, spans: list[Span]) -> dict[Span, str]:
         if words[index] in COLOR_WORDS
         and not _hyphenated(caption, span)
         and not _is_name(caption, spans, index)
-        and not _of_a_picture(words, index)
-        and _next(words, index) not in KIND_OF_PERSON
+        and not _describes_a_picture(words, index)
+        and _next(words, index) not in _PERSONS
         and (words[index] != "orange" or _is_orange_a_color(words, index))
     }
 
 
-KIND_OF_PERSON = frozenset(word for word, kind in KIND.items() if kind == "person")
-"""A colour right before a person is no colour that a picture shows."""
+_PERSONS = frozenset(word for word, kind in KIND.items() if kind == "person")
+"""Nouns for people: a colour word before one of them names no visible colour."""
 
 
 def _is_orange_a_color(words: list[str], index: int) -> bool:
-    """Say whether "orange" stands before a thing that is coloured, or after a verb that colours: else it is a fruit."""
+    """Return whether "orange" precedes a coloured object or follows a verb for colours; otherwise it is a fruit."""
     after = index + 1
     while after < len(words) and (words[after] in COLOR_WORDS or words[after] in ("and", "striped", "colored")):
         after += 1
     if after < len(words):
         if words[after - 1] == "and":
             return False
-        thing = words[after]
-        return (thing in KIND or thing in COLORED_THINGS) and thing not in FRUIT
+        noun = words[after]
+        return (noun in KIND or noun in COLORED_THINGS) and noun not in FRUIT
     return index > 0 and words[index - 1] in _BE
 
 
-def _of_a_picture(words: list[str], index: int) -> bool:
-    """Say whether this is the black or the white of a "black and white photo"."""
+def _describes_a_picture(words: list[str], index: int) -> bool:
+    """Return whether the word is "black" or "white" in "black and white photo"."""
     for start in (index, index - 2):
         if start >= 0 and words[start : start + 3] in (["black", "and", "white"], ["white", "and", "black"]):
             return not PICTURES.isdisjoint(words[start + 3 : start + 5])
@@ -91,7 +88,7 @@ def _of_a_picture(words: list[str], index: int) -> bool:
 
 
 def _is_name(caption: str, spans: list[Span], index: int) -> bool:
-    """Say whether the word and its neighbour are written as a name is ("Red Sox"), in a caption that is not all so."""
+    """Return whether the word and the next one are capitalized like a name ("Red Sox"); False in all capitals."""
     if index + 1 == len(spans) or caption.isupper():
         return False
     pair = [caption[span.start : span.end] for span in spans[index : index + 2]]
@@ -117,9 +114,9 @@ def _nouns(caption: str, spans: list[Span]) -> dict[Span, str]:
 
 
 def _is_modifier(words: list[str], index: int) -> bool:
-    """Say whether the noun only describes the next one, or the one before says that it is none ("hot dog")."""
+    """Return whether the noun modifies the next noun, or the word before it changes its meaning ("hot dog")."""
     following = _next(words, index)
-    if KIND[words[index]] == "person":  # what follows people is mostly what they do: "people ride"
+    if KIND[words[index]] == "person":  # mostly followed by a verb: "people ride"
         return words[index] == "baby" and KIND.get(following) == "animal"
     return following in COMPOUND_HEADS or (index > 0 and words[index - 1] in COMPOUND_MODIFIERS)
 
@@ -137,7 +134,7 @@ def _hyphenated(caption: str, span: Span) -> bool:
 
 
 def names_word(text: str, word: str) -> bool:
-    """Say whether the text holds the word, a form of it, or a compound with it; rather once too often.
+    """Return whether the text contains the word, a form of it, or a compound with it; prefers false positives.
 
     >>> (
     ...     names_word("Two men riding.", "man"),
@@ -157,7 +154,7 @@ def _related(one: str, other: str) -> bool:
 
 @lru_cache(maxsize=1 << 16)
 def forms(word: str) -> frozenset[str]:
-    """Return the words that this one may be a form of: itself, and what is left without an ending.
+    """Return the words that `word` may be a form of: itself, and its possible stems.
 
     >>> sorted(forms("buses")), "ride" in forms("riding")
     (['bus', 'buse', 'buses'], True)

@@ -1,4 +1,4 @@
-"""Batches of inputs that cost about the same, as large as the machine bears."""
+"""Group similar inputs into batches, and choose how large a batch is."""
 
 from __future__ import annotations
 
@@ -14,54 +14,65 @@ from vlaudit.traces import Attention, Hidden, Trace
 
 LARGEST = 128
 FIRST = 8
-_WORTH = 1.05  # a larger batch must be a twentieth faster a sample, or its memory is not worth it
-_PATIENCE = 2  # sizes that may disappoint before the best is settled on: what else the machine does costs one, too
+
+IMAGES_PER_GROUP = 64
+"""Images whose inputs run together: adapters keep at least as many encodings (`EncoderAdapter(images=)`)."""
+
+LONG_ENOUGH = 0.5
+"""Seconds per batch above which the batch size stays: the fixed cost of a batch is a few milliseconds."""
 
 
 def in_order(inputs: Sequence[PlannedPass]) -> list[PlannedPass]:
-    """Return the inputs with like ones together: those that bring back most first, longest captions first.
+    """Return the inputs in the order in which they run: those with most readings first, then by groups of images.
 
-    What does not fit into memory then shows at once. Inputs of one image stay together as far as that goes, so that
-    its encoding is shared.
+    An adapter keeps the encodings of the last images, so each image of a group is encoded once. Within a group the
+    longest captions come first: a batch then needs little padding.
     """
-    return sorted(inputs, key=_cost)
+    groups: dict[tuple[int, str], int] = {}
+    for planned in sorted(inputs, key=lambda one: (-_heavy(one), one.request.sample.image_id, _image(one))):
+        groups.setdefault((_heavy(planned), _image(planned)), len(groups) // IMAGES_PER_GROUP)
+    return sorted(inputs, key=lambda one: (-_heavy(one), groups[_heavy(one), _image(one)], *_likeness(one)))
 
 
-def _cost(planned: PlannedPass) -> tuple[int, int, str, str]:
-    sample = planned.request.sample
-    heavy = sum(isinstance(reading, Attention | Hidden) for reading in planned.request.readings)
-    return -heavy, -(len(sample.caption) // 8), sample.image.key if sample.image else "", planned.request.key
+def _heavy(planned: PlannedPass) -> int:
+    return sum(isinstance(reading, Attention | Hidden) for reading in planned.request.readings)
+
+
+def _image(planned: PlannedPass) -> str:
+    image = planned.request.sample.image
+    return image.key if image else ""
+
+
+def _likeness(planned: PlannedPass) -> tuple[int, str, str]:
+    return -(len(planned.request.sample.caption) // 8), _image(planned), planned.request.key
 
 
 class BatchSize:
-    """How many inputs to run at once: doubled while that makes a sample faster, halved where memory runs out.
+    """Number of inputs to run at once: doubled after each batch shorter than `LONG_ENOUGH`, halved on out-of-memory.
 
-    Settles on the fastest size, once the two after it were no faster.
+    A long batch has nothing to gain from more inputs, because its fixed cost no longer counts. Throughput of two sizes
+    is not compared: on a busy machine it varies more than the sizes differ. Other processes only lengthen a batch, so
+    they delay growth and never undo it.
     """
 
     def __init__(self, fixed: int | None = None) -> None:
         if fixed is not None and fixed < 1:
             raise UsageError(f"--batch-size must be auto or at least 1, got {fixed}")
         self.now = fixed or FIRST
-        self._settled = fixed is not None
-        self._best, self._rate = self.now, 0.0
+        self._largest = fixed or LARGEST
 
-    def ran(self, rate: float) -> None:
-        """Learn the rate (inputs a second) of a full batch of the present size."""
-        if self._settled:
-            return
-        if rate >= self._rate * _WORTH:
-            self._best, self._rate = self.now, rate
-        self._settled = self.now >= min(self._best << _PATIENCE, LARGEST)
-        self.now = self._best if self._settled else self.now * 2
+    def ran(self, seconds: float) -> None:
+        """Grow if a full batch of the present size took less than `LONG_ENOUGH` seconds."""
+        if seconds < LONG_ENOUGH:
+            self.now = min(2 * self.now, self._largest)
 
     def too_large(self) -> None:
-        """Halve; `MemoryError` where one input alone did not fit."""
+        """Halve the size for the rest of the run; `MemoryError` if one input alone did not fit."""
         if self.now == 1:
             raise MemoryError(
                 "one sample alone does not fit into the memory of the device; use a smaller model or --device cpu"
             )
-        self._settled, self.now = True, self.now // 2
+        self.now = self._largest = self.now // 2
 
 
 def run_batches(
@@ -71,10 +82,10 @@ def run_batches(
     done: Callable[[Sequence[PlannedPass], Sequence[Trace]], None],
     refuse: Callable[[PlannedPass, str], None],
 ) -> list[int]:
-    """Run every input, hand each finished batch to `done`, and return how large the batches were.
+    """Run every input, pass each finished batch to `done`, and return the batch sizes.
 
-    What was handed over stays when a later batch does not fit into memory. An input whose image turns out to be broken
-    when it is decoded goes to `refuse` with the reason.
+    A batch that does not fit into memory is run again with half as many inputs; finished batches are kept. An input
+    whose image cannot be decoded is passed to `refuse` with the reason.
     """
     waiting, sizes = in_order(inputs), list[int]()
     while waiting:
@@ -96,7 +107,7 @@ def run_batches(
             waiting = [planned for planned in waiting if planned.request.key not in broken]
             continue
         if len(batch) == size.now:
-            size.ran(len(batch) / (time.perf_counter() - started))
+            size.ran(time.perf_counter() - started)
         waiting = waiting[len(batch) :]
         sizes.append(len(batch))
     return sizes

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from vlaudit.errors import RefusedSample
+from vlaudit.execution.paused_gc import paused_gc
 from vlaudit.findings import Design
 from vlaudit.measures.base import Unit
 from vlaudit.models.base import ForwardRequest, ModelAdapter
@@ -96,6 +97,7 @@ RequestSource = Callable[[Design], Sequence[UnitRequests]]
 """Gives what `unit_requests` made of a design, so that several models can share it."""
 
 
+@paused_gc()
 def plan(
     designs: Sequence[Design],
     samples: Iterable[Sample],

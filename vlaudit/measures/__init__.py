@@ -1,4 +1,4 @@
-"""Turn the traces of one unit into named numbers, on the device, before the next batch runs."""
+"""Measures: reduction of the traces of a unit to the columns of its row, on the device, batch by batch."""
 
 from vlaudit.measures.base import Measure, Reduction, Unit, flat
 from vlaudit.measures.clusters import ModalityClusters

@@ -1,4 +1,4 @@
-"""Measures: traces in, small numbers out, so that nothing of a pass outlives its batch."""
+"""Base class of measures, which reduce traces to small numbers so that no trace outlives its batch."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from vlaudit.traces import Reading, Trace
 
 @dataclass(frozen=True)
 class Unit:
-    """What one row of a table describes: a sample, in which one slot may be marked as the tested one.
+    """Unit of analysis, described by one row of a table: a sample, in which one slot may be marked as tested.
 
     `id` is unique within a design. Units of one image form one cluster: intervals resample images.
-    `facts` are known before any pass (the kind of the slot, a phrase's type) and become columns unchanged. `seed` is
-    that of the run, which the random draws of its conditions derive from.
+    `facts` are available before any pass (the kind of the slot, a phrase's type) and become columns unchanged. `seed`
+    is the seed of the run; the random draws of the conditions derive from it.
     """
 
     id: str
@@ -27,17 +27,17 @@ class Unit:
 
     @property
     def image_id(self) -> str:
-        """The cluster that the unit belongs to."""
+        """Cluster of the unit."""
         return self.sample.image_id
 
     @property
     def slot(self) -> Slot | None:
-        """The slot that is tested, where there is one."""
+        """Tested slot; None if no slot is marked."""
         return self.sample.asked_slot
 
 
 class Reduction(NamedTuple):
-    """One trace to reduce, with its unit, its condition, and the sample as the model read it."""
+    """One trace to reduce, with its unit, its condition, and the perturbed sample that the model read."""
 
     unit: Unit
     condition: str
@@ -46,41 +46,41 @@ class Reduction(NamedTuple):
 
 
 Numbers = Mapping[str, Any]
-"""Names to the results of one condition: numbers, small arrays (one value per head), or tensors that `row` combines."""
+"""Results of one condition by name: numbers, small arrays (one value per head), or tensors that `row` combines."""
 
 Requirement = Literal["joint softmax", "comparable matches"]
-"""What a measure needs of a model besides readings: text and image keys under one softmax; match scores that can be
-compared between different images."""
+"""Requirement on a model in addition to readings: text and image keys under one softmax; match scores that are
+comparable between different images."""
 
 
 class Measure:
     """Base class of measures: frozen dataclasses of settings that turn the traces of a unit into columns.
 
-    A subclass defines `needs` (a class attribute will do), `columns` and `reduce`, and overrides the rest where the
-    default does not fit. Calls keep no state.
+    A subclass defines `needs` (a class attribute suffices), `columns` and `reduce`, and overrides other defaults as
+    needed. Calls keep no state.
     """
 
     @property
     def needs(self) -> frozenset[Reading]:
-        """Readings that a model must be able to answer (`Words()` for words of any kind)."""
+        """Readings that a model must support (`Words()` for words of any kind)."""
         raise NotImplementedError
 
     @property
     def requires(self) -> frozenset[Requirement]:
-        """What else is needed of a model."""
+        """Further requirements on a model."""
         return frozenset()
 
     @property
     def named(self) -> frozenset[str]:
-        """Conditions that the settings name; a design must have them."""
+        """Conditions that the settings name; the design must define them."""
         return frozenset()
 
     def readings(self, sample: Sample) -> frozenset[Reading]:
-        """Return what to read of the pass over one perturbed sample; `RefusedSample` where it cannot be measured."""
+        """Return the readings of the pass over one perturbed sample; raise `RefusedSample` if it cannot be measured."""
         return self.needs
 
     def columns(self, conditions: Iterable[str]) -> frozenset[str]:
-        """Return the names of the columns that `row` gives under conditions of these names."""
+        """Return the names of the columns that `row` gives for conditions with these names."""
         raise NotImplementedError
 
     def refusal(self, unit: Unit) -> str | None:
@@ -94,13 +94,13 @@ class Measure:
     def row(self, unit: Unit, conditions: Mapping[str, Numbers]) -> Numbers:
         """Return the columns of a unit once all of its conditions are reduced: numbers, text, or small arrays.
 
-        Raises `RefusedSample` where this model gave nothing that can be compared; the unit is counted with the reason.
+        Raises `RefusedSample` if this model's results cannot be compared; the unit is then counted with the reason.
         """
         return flat(conditions)
 
 
 def flat(conditions: Mapping[str, Numbers]) -> dict[str, Any]:
-    """Return every number under `condition.name`, which is the row of most measures."""
+    """Return every number under the name `condition.name`: the row of most measures."""
     return {
         f"{condition}.{name}": value for condition, numbers in conditions.items() for name, value in numbers.items()
     }
@@ -117,7 +117,7 @@ def crossed(conditions: Iterable[str], names: Iterable[str]) -> frozenset[str]:
 
 
 def tested_slot(sample: Sample) -> Slot:
-    """Return the slot that is tested; `RefusedSample` where none is, or where it offers no choice."""
+    """Return the tested slot; raise `RefusedSample` if there is none, or if it has fewer than two choices."""
     slot = sample.asked_slot
     if slot is None:
         raise RefusedSample(sample.id, "none of its words is tested: its unit selection must mark a slot")
@@ -129,7 +129,7 @@ def tested_slot(sample: Sample) -> Slot:
 
 
 def hidden_row(reduction: Reduction) -> int:
-    """Return which row of `Words` belongs to the tested slot; `RefusedSample` where the slot is not hidden."""
+    """Return the row of `Words` for the tested slot; raise `RefusedSample` if the slot is not hidden."""
     slot, hidden = tested_slot(reduction.sample), reduction.sample.hidden_phrases
     if Span(slot.start, slot.end) not in hidden:
         raise RefusedSample(reduction.sample.id, f"condition {reduction.condition}: its tested word is not hidden")

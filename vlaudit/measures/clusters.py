@@ -22,30 +22,30 @@ Products = Float[Tensor, "samples stages points points"]
 Curves = Float[Tensor, "samples stages"]
 
 _GRAM_VALUES = {"cpu": 2**20, "cuda": 2**24}
-"""Values of Gram matrices in work at once: 4 MB stay in a processor's cache, which is worth a factor of three."""
+"""Number of values of Gram matrices per batch. On a CPU, 4 MB fit into the cache, which is three times faster."""
 
 
 @dataclass(frozen=True)
 class ModalityClusters(Measure):
-    """NMI between the 2-means clusters of a stage's token states and their modality, for every stage of one trace.
+    """NMI between the 2-means clusters of a stage's token states and their modality, for each stage of a trace.
 
     Columns, each (stages,): `nmi` balanced and layer-normalised (what criteria read), `nmi_raw` balanced, `nmi_full`
     and `nmi_full_raw` with all tokens. 1: the clusters equal the modalities; 0: they are independent of them.
 
     - Balanced: the longer modality (usually the image) is subsampled to the length of the shorter one; the mean over
-      `draws` random subsets, whose generator belongs to the unit. With 257 image and 12 text tokens, 2-means would
+      `draws` random subsets from a generator seeded per unit. With 257 image and 12 text tokens, 2-means would
       split the image instead.
     - Layer-normalised: every token has mean 0 and variance 1 over its components (no learned scale).
     - `image` selects the image states that are compared with the text states of a stage. "each": those of the same
-      stage, counted from the last where one modality has fewer, for models that update both modalities. "final": the
-      last ones at every stage, for models whose fusion layers read finished image states; the numbers then describe a
-      drift of text towards the image, and the columns are called `drift`, `drift_raw`, and so on. Refused where the
-      states differ in width.
+      stage, counted from the last if one modality has fewer, for models that update both modalities. "final": the
+      last ones at every stage, for models that fuse by reading final image states; the numbers then describe a drift
+      of text towards the image, and the columns are called `drift`, `drift_raw`, and so on. Units with text and image
+      states of unequal width are refused.
 
     [CLS], [SEP] and the global image position are left out.
 
-    Source: VALUE 3.1, Table 1. Differs: the paper does not say how tokens of unequal number were treated, nor whether
-    states were normalised; both matter, so all four are measured. Best of `restarts` by k-means++ (as
+    Source: VALUE 3.1, Table 1. Differs: the paper does not state how unequal numbers of tokens were treated, nor
+    whether states were normalised; both matter, so all four are measured. Best of `restarts` by k-means++ (as
     scikit-learn's `KMeans`), batched over samples, stages, subsets and restarts.
     """
 
@@ -65,16 +65,19 @@ class ModalityClusters(Measure):
         return "nmi" if self.image == "each" else "drift"
 
     def columns(self, conditions: Iterable[str]) -> frozenset[str]:
-        """Return the four curves, whatever the one condition is called."""
+        """Return the names of the four curves, which do not depend on the name of the condition."""
         return frozenset(f"{self._name}{suffix}" for suffix in ("", "_raw", "_full", "_full_raw"))
 
     def reduce(self, batch: Sequence[Reduction]) -> Sequence[Numbers]:
-        """Return the four curves of each trace, as many traces at once as memory allows; empty where it has none."""
+        """Return the four curves of each trace, with as many traces at once as memory allows.
+
+        A trace with states that cannot be compared gives an empty mapping.
+        """
         tokens = [self._tokens(reduction) for reduction in batch]
         found: list[Numbers] = [{} for _ in batch]
         waiting = [i for i, one in enumerate(tokens) if one.comparable]
         while waiting:
-            now = waiting[: _that_fit([tokens[i] for i in waiting])]
+            now = waiting[: _batch_size([tokens[i] for i in waiting])]
             curves = self._curves([batch[i].unit for i in now], [tokens[i] for i in now])
             for i, curve in zip(now, curves, strict=True):
                 found[i] = curve
@@ -112,11 +115,11 @@ class ModalityClusters(Measure):
         return [{name: curve[i] for name, curve in arrays.items()} for i in range(len(tokens))]
 
     def _chances(self, unit: Unit, tokens: _Tokens) -> _Chances:
-        """Draw the random numbers of a unit: the tokens of each subset, and uniform numbers that seed the restarts."""
+        """Return the random numbers of a unit: the tokens of each subset, and the uniform numbers of the restarts."""
         rng = generator(self.seed, "modality clusters", unit.id)
         counts = tokens.text.shape[1], tokens.image.shape[1]
-        kept = [[rng.permutation(count)[: tokens.balanced] for count in counts] for _ in range(self.draws)]
-        return _Chances(np.array(kept), rng.random((self.draws + 1, self.restarts, 2)))
+        subsets = [[rng.permutation(count)[: tokens.balanced] for count in counts] for _ in range(self.draws)]
+        return _Chances(np.array(subsets), rng.random((self.draws + 1, self.restarts, 2)))
 
     def _full(self, products: Products, batch: _Batch, chances: Sequence[_Chances]) -> Curves:
         """Return the NMI with all tokens."""
@@ -127,32 +130,32 @@ class ModalityClusters(Measure):
         return mutual_information(found, modality, valid).reshape(samples, stages)
 
     def _balanced(self, products: Products, batch: _Batch, chances: Sequence[_Chances]) -> Curves:
-        """Return the mean NMI over the subsets: each is a part of the Gram matrix, sliced, not computed again."""
+        """Return the mean NMI over the subsets; the Gram matrix of a subset is a slice of the full one."""
         subsets, valid, modality = _padded_subsets(chances, batch)
         samples, stages = products.shape[:2]
         size, shape = subsets.shape[-1], (samples, stages, self.draws)
         index = subsets[:, None].expand(*shape, size)
         wide = index[..., None].expand(*shape, size, products.shape[-1])
         rows = products[:, :, None].expand(*shape, -1, -1).gather(3, wide)
-        cut = rows.gather(4, index[..., None, :].expand(*shape, size, size))
-        known, kinds = (x[:, None, None].expand(*shape, size) for x in (valid, modality))
+        grams = rows.gather(4, index[..., None, :].expand(*shape, size, size))
+        masks, kinds = (x[:, None, None].expand(*shape, size) for x in (valid, modality))
         draws = torch.from_numpy(np.stack([chance.uniform[1:] for chance in chances])).to(products)
         draws = draws[:, None].expand(*shape, -1, -1)
-        parts = [part.flatten(0, 2) for part in (cut, known, kinds, draws)]
+        parts = [part.flatten(0, 2) for part in (grams, masks, kinds, draws)]
         found = two_means(parts[0], parts[1], parts[3])
         return mutual_information(found, parts[2], parts[1]).reshape(shape).mean(-1)
 
 
 @dataclass(frozen=True, eq=False)
 class _Tokens:
-    """States of one trace: text (stages, text tokens, width) and image, whose first axis is 1 where stages share it."""
+    """States of one trace, (stages, tokens, width); the image has one stage if all stages share its states."""
 
     text: Tensor
     image: Tensor
 
     @property
     def comparable(self) -> bool:
-        """Whether both modalities have tokens, of equal width."""
+        """True if both modalities have tokens and their states have equal width."""
         return self.balanced > 0 and self.text.shape[-1] == self.image.shape[-1]
 
     @property
@@ -176,25 +179,25 @@ class _Batch:
 
     @classmethod
     def of(cls, tokens: Sequence[_Tokens]) -> _Batch:
-        text, text_known = _padded([one.text for one in tokens])
-        image, image_known = _padded([one.image for one in tokens])
-        return cls(text, image, torch.cat([text_known, image_known], dim=1))
+        text, text_valid = _padded([one.text for one in tokens])
+        image, image_valid = _padded([one.image for one in tokens])
+        return cls(text, image, torch.cat([text_valid, image_valid], dim=1))
 
     @property
     def modality(self) -> Bool[Tensor, "samples points"]:
-        own = torch.zeros_like(self.valid)
-        own[:, self.text.shape[2] :] = True
-        return own
+        modality = torch.zeros_like(self.valid)
+        modality[:, self.text.shape[2] :] = True
+        return modality
 
     def products(self, *, normalised: bool) -> Products:
-        """Return the inner products of all tokens of a stage; those within a shared image are computed once.
+        """Return the inner products of all tokens of a stage; products within a shared image are computed once.
 
-        All are relative to the image's mean token, so that single precision suffices for states far from the origin.
+        The origin is the image's mean token, so that single precision suffices for states far from zero.
         """
         text, image = (_normalised(x) if normalised else x for x in (self.text, self.image))
-        known = self.valid[:, None, self.text.shape[2] :, None].to(image)
-        origin = (image * known).sum(2, keepdim=True) / known.sum(2, keepdim=True)
-        text, image = text - origin, (image - origin) * known
+        valid = self.valid[:, None, self.text.shape[2] :, None].to(image)
+        origin = (image * valid).sum(2, keepdim=True) / valid.sum(2, keepdim=True)
+        text, image = text - origin, (image - origin) * valid
         across = text @ image.mT
         within = (image @ image.mT).expand(-1, text.shape[1], -1, -1)
         return torch.cat([torch.cat([text @ text.mT, across], -1), torch.cat([across.mT, within], -1)], -2)
@@ -202,14 +205,14 @@ class _Batch:
 
 @dataclass(frozen=True, eq=False)
 class _Chances:
-    """Random numbers of a unit: the text and image tokens of each subset, and numbers for each run of k-means."""
+    """Random numbers of a unit: the text and image tokens of each subset, and uniform numbers per run of k-means."""
 
     subsets: Int[np.ndarray, "draws 2 tokens"]
     uniform: Float[np.ndarray, "runs restarts 2"]
 
 
-def _that_fit(states: Sequence[_Tokens]) -> int:
-    """Return how many of the first traces can be clustered at once."""
+def _batch_size(states: Sequence[_Tokens]) -> int:
+    """Return the number of leading traces that can be clustered at once."""
     most, room = 0, _GRAM_VALUES.get(states[0].text.device.type, _GRAM_VALUES["cuda"])
     for count, tokens in enumerate(states):
         most = max(most, len(tokens.text) * tokens.points**2)
@@ -221,17 +224,17 @@ def _that_fit(states: Sequence[_Tokens]) -> int:
 def _padded(
     states: Sequence[Float[Tensor, "stages _ width"]],
 ) -> tuple[Float[Tensor, "samples stages tokens width"], Bool[Tensor, "samples tokens"]]:
-    """Return states padded to the same number of tokens, and a mask that is True where a token is real."""
+    """Return states padded to the same number of tokens, and a mask that is False for padding."""
     counts = torch.tensor([one.shape[1] for one in states], device=states[0].device)
     rows = pad_sequence([one.transpose(0, 1) for one in states], batch_first=True)
-    known = torch.arange(rows.shape[1], device=counts.device) < counts[:, None]
-    return rows.transpose(1, 2), known
+    valid = torch.arange(rows.shape[1], device=counts.device) < counts[:, None]
+    return rows.transpose(1, 2), valid
 
 
 def _padded_subsets(
     chances: Sequence[_Chances], batch: _Batch
 ) -> tuple[Int[Tensor, "samples draws points"], Bool[Tensor, "samples points"], Bool[Tensor, "samples points"]]:
-    """Return the places of every subset among the padded tokens, which are no padding, and which are of the image."""
+    """Return the indices of every subset in the padded tokens, a mask that is False for padding, and the modality."""
     most, shift = max(chance.subsets.shape[2] for chance in chances), batch.text.shape[2]
     index = np.zeros((len(chances), len(chances[0].subsets), 2, most), dtype=np.int64)
     valid = np.zeros((len(chances), 2, most), dtype=bool)
@@ -241,8 +244,8 @@ def _padded_subsets(
         valid[i, :, :count] = True
     kinds = np.broadcast_to(np.array([[False], [True]]), valid.shape)
     found = [index.reshape(*index.shape[:2], -1), valid.reshape(len(valid), -1), kinds.reshape(len(valid), -1)]
-    subsets, known, modality = (torch.from_numpy(array).to(batch.text.device) for array in found)
-    return subsets, known, modality
+    subsets, mask, modality = (torch.from_numpy(array).to(batch.text.device) for array in found)
+    return subsets, mask, modality
 
 
 def _normalised(points: Float[Tensor, "samples stages points width"]) -> Float[Tensor, "samples stages points width"]:

@@ -17,9 +17,9 @@ Cells = tuple[str, str, str, str]
 class TwoByTwo(Measure):
     """Effects of image and hint on the `p` of another measure, in a 2x2 design.
 
-    `cells` names the four conditions. Columns in addition to those of `measure`, each after `prefix`: `vision_effect`,
-    visible minus covered, without a hint; `hint_effect`, hint minus none, with the object covered; `interaction`, by
-    how much the effect of the image is larger with a hint than without (negative: smaller).
+    `cells` names the four conditions. Columns in addition to those of `measure`, each named with `prefix`:
+    `vision_effect`, visible minus covered, without a hint; `hint_effect`, hint minus none, with the object covered;
+    `interaction`, the effect of the image with a hint minus that without.
 
     Source: ALBEF challenges study, Figure 1: the four cells, of one example each. Differs: effects over many samples.
     """
@@ -30,21 +30,21 @@ class TwoByTwo(Measure):
 
     @property
     def needs(self) -> frozenset[Reading]:
-        """The readings of the inner measure."""
+        """Readings of the inner measure."""
         return self.measure.needs
 
     @property
     def requires(self) -> frozenset[Requirement]:
-        """The requirements of the inner measure."""
+        """Requirements of the inner measure."""
         return self.measure.requires
 
     @property
     def named(self) -> frozenset[str]:
-        """The four cells, and what the inner measure names."""
+        """The four cells, and the conditions that the inner measure names."""
         return self.measure.named | frozenset(self.cells)
 
     def readings(self, sample: Sample) -> frozenset[Reading]:
-        """Return what the inner measure reads."""
+        """Return the readings of the inner measure."""
         return self.measure.readings(sample)
 
     def columns(self, conditions: Iterable[str]) -> frozenset[str]:
@@ -52,8 +52,12 @@ class TwoByTwo(Measure):
         effects = {f"{self.prefix}{name}" for name in ("vision_effect", "hint_effect", "interaction")}
         return self.measure.columns(conditions) | effects
 
+    def refusal(self, unit: Unit) -> str | None:
+        """Return why the inner measure refuses the unit, or None."""
+        return self.measure.refusal(unit)
+
     def reduce(self, batch: Sequence[Reduction]) -> Sequence[Numbers]:
-        """Return what the inner measure gives."""
+        """Return the numbers of the inner measure."""
         return self.measure.reduce(batch)
 
     def row(self, unit: Unit, conditions: Mapping[str, Numbers]) -> Numbers:

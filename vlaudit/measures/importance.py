@@ -22,10 +22,10 @@ _SHARES = ("image_share", "image_share_token")
 class ClsImportance(Measure):
     """Modality importance: the attention of [CLS] on the tokens of each modality, [CLS] and [SEP] left out.
 
-    Defined where the keys of both modalities share one softmax. Columns:
+    Defined if the keys of both modalities share one softmax. Columns:
 
-    - `text_mass` and `image_mass`, (layers, heads): sums over the tokens of the caption, and over the regions, the
-      global one included where there is one; `image_excess` is image minus text;
+    - `text_mass` and `image_mass`, (layers, heads): sums over the tokens of the caption, and over the regions,
+      including a global region if the model has one; `image_excess` is image minus text;
     - `text_mass_layer`, `image_mass_layer`, (layers,): means over heads;
     - `text_mass_token`, `image_mass_token`, (layers,): the same, divided by the number of tokens of the modality;
     - `image_share`, one number: the image's share of the mass on both, over all heads and layers;
@@ -39,7 +39,7 @@ class ClsImportance(Measure):
     requires = frozenset[Requirement]({"joint softmax"})
 
     def columns(self, conditions: Iterable[str]) -> frozenset[str]:
-        """Return the masses and shares, whatever the one condition is called."""
+        """Return the names of the masses and shares, which do not depend on the name of the condition."""
         return frozenset({*_PER_HEAD, *_PER_LAYER, *_SHARES})
 
     def reduce(self, batch: Sequence[Reduction]) -> Sequence[Numbers]:
@@ -48,7 +48,7 @@ class ClsImportance(Measure):
         return [_numbers(own, _counts(reduction)) for own, reduction in zip(masses, batch, strict=True)]
 
     def row(self, unit: Unit, conditions: Mapping[str, Numbers]) -> Numbers:
-        """Return the numbers of the one condition; refused where one modality has no token."""
+        """Return the numbers of the one condition; raise `RefusedSample` if one modality has no token."""
         (numbers,) = conditions.values()
         if not numbers:
             raise RefusedSample(unit.sample.id, "its caption or its image has no tokens")
@@ -88,6 +88,6 @@ def _numbers(masses: Float[Tensor, "2 layers heads"], counts: tuple[int, int]) -
 
 
 def _share(by_layer: Float[Tensor, "2 layers"]) -> float:
-    """Return the image's share of the mass; one half where there is no mass on either."""
+    """Return the image's share of the mass; one half if the mass on both is zero."""
     text, image = by_layer.sum(-1).tolist()
     return image / (text + image) if text + image > 0 else 0.5

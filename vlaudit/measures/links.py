@@ -1,4 +1,4 @@
-"""Attention between a phrase of the caption and its regions, head by head, compared with a random partner."""
+"""Attention between a phrase of the caption and its regions, per head, compared with a random partner."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ _MISSING = {
     "random": "there is no random partner to compare with: no equal area, no other region or no other phrase",
 }
 _PLACES = 8
-_TRIED = 512  # random shifts; a target that fits at none of them has no random partner
+_TRIED = 512  # random shifts; a target without a suitable one has no random partner
 
 
 @dataclass(frozen=True)
 class PhraseRegionAttention(Measure):
-    """Attention mass between a phrase and its regions in every head, and the same for a random partner.
+    """Attention mass between a phrase and its regions, per head, and the same for a random partner.
 
     Columns, each (layers, heads): `DIRECTION.linked`, `DIRECTION.random`, and `DIRECTION.excess`, the first minus the
     second.
 
-    "text_image": attention of the phrase's tokens on its regions (mean over tokens). The random partner is a place of
-    equal area outside the regions: for models of patches the same boxes, shifted; for models of regions as many other
-    regions without overlap (the mean over all of them, so that none is chosen).
+    "text_image": attention of the phrase's tokens on its regions (mean over tokens). The random partner has equal area
+    outside the regions: for models of patches the same boxes, shifted; for models of regions as many other regions
+    without overlap (the mean over all of them, so that no choice is needed).
     "image_text": attention of the regions' positions on the phrase's tokens. The random partner consists of the other
-    phrases of the caption: the mass of as many tokens as both have, each at its mean.
+    phrases of the caption. Both masses are the mean per token times the number of tokens of the shorter one.
 
-    A patch that a box covers in part counts in part. Refused where the model sees none of the regions, or where there
-    is no random partner.
+    A patch that a box covers in part counts in part. Units are refused if the model receives none of the regions, or
+    if there is no random partner.
 
     Source: VALUE 3.3.1-2, Table 2. Differs: the paper takes the largest single weight between the tokens of the pair,
     which grows with their number; here it is their mass, and random partners match in token count and in area.
@@ -53,16 +53,16 @@ class PhraseRegionAttention(Measure):
 
     @property
     def reading(self) -> Attention:
-        """The attention of this direction."""
+        """Attention in this direction."""
         return Attention("text", "image") if self.direction == "text_image" else Attention("image", "text")
 
     @property
     def needs(self) -> frozenset[Attention]:
-        """The attention of this direction."""
+        """Attention in this direction."""
         return frozenset({self.reading})
 
     def columns(self, conditions: Iterable[str]) -> frozenset[str]:
-        """Return the masses, whatever the one condition is called."""
+        """Return the names of the masses, which do not depend on the name of the condition."""
         return crossed([self.direction], ("linked", "random", "excess"))
 
     def refusal(self, unit: Unit) -> str | None:
@@ -81,7 +81,7 @@ class PhraseRegionAttention(Measure):
         ]
 
     def row(self, unit: Unit, conditions: Mapping[str, Numbers]) -> Numbers:
-        """Return the masses of the one condition; `RefusedSample` where this model has nothing to compare."""
+        """Return the masses of the one condition; raise `RefusedSample` if this model has nothing to compare."""
         (numbers,) = conditions.values()
         for name, reason in _MISSING.items():
             if np.isnan(numbers[name]).any():
@@ -126,7 +126,7 @@ def phrase_of(unit: Unit) -> Span:
 
 
 def regions_of(unit: Unit) -> tuple[Box, ...]:
-    """Return the boxes of the unit's phrase: its fact `regions` holds their ids."""
+    """Return the boxes of the unit's phrase, by the region ids of its fact `regions`."""
     return tuple(unit.sample.region(region).box for region in (unit.facts or {})["regions"])
 
 
@@ -144,7 +144,7 @@ def other_phrases(unit: Unit) -> list[Span]:
 def shifted(unit: Unit, seed: int) -> list[tuple[Box, ...]]:
     """Return the unit's boxes, shifted together to at most 8 places inside the image and off themselves.
 
-    The places are drawn uniformly from a generator that belongs to the unit; none where the boxes fit nowhere else.
+    The places are uniform draws from a generator seeded per unit; empty if no shift of the boxes is possible.
     """
     image, boxes = unit.sample.image, regions_of(unit)
     if image is None:
@@ -161,14 +161,16 @@ def shifted(unit: Unit, seed: int) -> list[tuple[Box, ...]]:
 def _free(
     boxes: Float[np.ndarray, "boxes 4"], across: Float[np.ndarray, "shifts"], down: Float[np.ndarray, "shifts"]
 ) -> Bool[np.ndarray, "shifts"]:
-    """Return which shifts move no box onto any of the original boxes."""
+    """Return True for each shift that moves no box onto any of the original boxes."""
 
-    def meet(low: int, high: int, by: Float[np.ndarray, "shifts"]) -> Bool[np.ndarray, "shifts boxes boxes"]:
-        copies, kept, moved = boxes[None, :, None], boxes[None, None, :], by[:, None, None]
-        found: np.ndarray = (copies[..., low] + moved < kept[..., high]) & (kept[..., low] < copies[..., high] + moved)
+    def overlap(low: int, high: int, by: Float[np.ndarray, "shifts"]) -> Bool[np.ndarray, "shifts boxes boxes"]:
+        copies, originals, moved = boxes[None, :, None], boxes[None, None, :], by[:, None, None]
+        starts_before: np.ndarray = copies[..., low] + moved < originals[..., high]
+        ends_after: np.ndarray = originals[..., low] < copies[..., high] + moved
+        found: np.ndarray = starts_before & ends_after
         return found
 
-    free: np.ndarray = ~(meet(0, 2, across) & meet(1, 3, down)).any(axis=(1, 2))
+    free: np.ndarray = ~(overlap(0, 2, across) & overlap(1, 3, down)).any(axis=(1, 2))
     return free
 
 
@@ -188,13 +190,13 @@ def _axis(trace: Trace) -> ImageAxis:
 
 
 def _covered(axis: ImageAxis, boxes: Sequence[Box]) -> Float[np.ndarray, "positions"]:
-    """Return how much of every position belongs to any of the boxes; NaN where the model sees none of them."""
+    """Return the share of each position that the boxes cover; NaN if the model receives none of the boxes."""
     weights = np.minimum(np.sum([axis.weights(box) for box in boxes], axis=0), 1.0)
     return weights if weights.any() else np.full(len(weights), np.nan)
 
 
 def _elsewhere(unit: Unit, axis: ImageAxis, count: float, seed: int) -> Float[np.ndarray, "positions"]:
-    """Return the weights of the random partner: the mean over shifted places, or over `count` regions apart."""
+    """Return the weights of the random partner: the mean over shifted boxes, or over other regions times `count`."""
     boxes = regions_of(unit)
     if axis.unit == "patch":
         places = shifted(unit, seed)

@@ -18,14 +18,14 @@ Pair = tuple[str, str]
 class MatchProbability(Measure):
     """Match score of every condition, and comparisons between conditions.
 
-    Columns of a condition: `score` (log-odds, or the score that the model has); `p`, its sigmoid: the probability of a
-    match, and `accepted`, whether `p` exceeds one half. Both have no meaning where the score is no log-odds
-    (`Capabilities.match` says which).
-    Columns of a unit: every name of `preferred`, whether the first condition of its pair scores strictly higher, or
-    the share of its pairs where it has several; a tie is no preference and counts as wrong. Every name of `changes`:
-    the absolute difference of `p` between its two conditions, 0 to 1.
+    Columns per condition: `score` (log-odds, or the model's own score); `p`, its sigmoid: the probability of a match;
+    `accepted`, true if `p` exceeds one half. `p` and `accepted` have no meaning unless the score is log-odds
+    (see `Capabilities.match`).
+    Columns per unit: each name of `preferred`, true if the first condition of its pair scores strictly higher, or the
+    share of such pairs if it has several (a tie counts as wrong). Each name of `changes`: the absolute difference of
+    `p` between its two conditions, 0 to 1.
     Captions of one image can be compared by any score. `across_images` states that a comparison involves different
-    images: then the score must be log-odds.
+    images, which requires log-odds.
 
     Source: image-text matching scores of the ALBEF challenges study, Figures 1 and 3: "two-class match probability".
     """
@@ -37,7 +37,7 @@ class MatchProbability(Measure):
 
     @property
     def requires(self) -> frozenset[Requirement]:
-        """Comparable scores, where different images are compared."""
+        """Comparable scores, if different images are compared."""
         return frozenset({"comparable matches"} if self.across_images or self.changes else ())
 
     @property
@@ -69,10 +69,10 @@ class MatchProbability(Measure):
 
 def _preferred(conditions: Mapping[str, Numbers], pairs: Pair | tuple[Pair, ...]) -> bool | float:
     """Return whether the first condition scores higher, or the share of the pairs in which it does."""
-    held = [bool(conditions[one]["score"] > conditions[other]["score"]) for one, other in _listed(pairs)]
-    return held[0] if len(held) == 1 else sum(held) / len(held)
+    higher = [bool(conditions[one]["score"] > conditions[other]["score"]) for one, other in _listed(pairs)]
+    return higher[0] if len(higher) == 1 else sum(higher) / len(higher)
 
 
 def _listed(pairs: Pair | tuple[Pair, ...]) -> list[Pair]:
-    """Return the pairs as a list, also where there is one."""
+    """Return the pairs, or the one pair, as a list."""
     return [pairs] if isinstance(pairs[0], str) else list(pairs)

@@ -20,12 +20,12 @@ class TextShift(Measure):
     """Relative change of the text states of every stage, between two conditions: `own` image and `other` image.
 
     Columns: `shift` (stages,) over the text positions, `special_shift` (stages,) over [CLS], [SEP] and other special
-    tokens: the norm of the difference divided by the sum of both norms, over positions and width together. 0 where the
-    image makes no difference, 1 where the states change sign; states of equal norm that differ by a fifth of it give
-    0.1. The quantity is bounded, so its interval needs no assumption. The caption is the same, so positions correspond.
+    tokens: the norm of the difference divided by the sum of both norms, over positions and width together. 0: the image
+    makes no difference; 1: the states change sign; states of equal norm that differ by a fifth of it give 0.1. The
+    quantity is bounded, so its interval needs no assumption. The caption is the same, so positions correspond.
 
     Source: ours. VALUE has no such quantity: its NMI describes how separable the modalities are, not whether one reads
-    the other, and stays high in models that fuse by reading finished image states.
+    the other, and stays high in models that fuse by reading final image states.
     """
 
     own: str = "own"
@@ -38,11 +38,11 @@ class TextShift(Measure):
         return frozenset({self.own, self.other})
 
     def columns(self, conditions: Iterable[str]) -> frozenset[str]:
-        """Return the two columns, whatever the conditions are called."""
+        """Return the two columns, which do not depend on the names of the conditions."""
         return frozenset({"shift", "special_shift"})
 
     def reduce(self, batch: Sequence[Reduction]) -> Sequence[Numbers]:
-        """Return the states of text and of special positions; `row` takes the difference between the conditions."""
+        """Return the states of text and of special positions; `row` compares the conditions."""
         return [self._states(reduction) for reduction in batch]
 
     def _states(self, reduction: Reduction) -> dict[str, States]:
@@ -52,7 +52,7 @@ class TextShift(Measure):
         return {"text": states[:, text].float().cpu(), "special": states[:, special].float().cpu()}
 
     def row(self, unit: Unit, conditions: Mapping[str, Numbers]) -> Numbers:
-        """Return the relative change at every stage."""
+        """Return the relative change per stage."""
         own, other = conditions[self.own], conditions[self.other]
         return {
             "shift": relative_change(own["text"], other["text"]).tolist(),
@@ -61,7 +61,7 @@ class TextShift(Measure):
 
 
 def relative_change(own: States, other: States) -> Float[Tensor, "stages"]:
-    """Return norm of the difference over the sum of the norms, 0 to 1, for each stage; 0 where nothing differs."""
+    """Return the norm of the difference over the sum of the norms, per stage, 0 to 1; 0 if nothing differs."""
     difference, *norms = (torch.linalg.vector_norm(states, dim=(1, 2)) for states in (own - other, own, other))
     relative = difference / torch.stack(norms).sum(0)
     return torch.where(difference == 0, torch.zeros_like(relative), relative)  # NaN stays NaN

@@ -1,4 +1,4 @@
-"""Word probabilities at a hidden slot, and which of its choices a model would answer."""
+"""Word probabilities at a hidden slot, and the choice that a model answers."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from vlaudit.traces import Reading, Words
 class WordProbability(Measure):
     """Probability of the true word at the hidden slot, and the answer: the most probable of the slot's choices.
 
-    The true word is the slot's `answer`, as the condition's perturbations leave it.
+    The true word is the slot's `answer` after the perturbations of the condition.
 
-    Columns of a condition: `p` (probability over the model's scope: the vocabulary, or the choices for models that can
-    only choose), `answer`, `truth`, `correct`. Columns of a unit: `CONDITION.same`, whether the answer equals that of
-    the condition `reference`, where one is named.
+    Columns per condition: `p` (probability over the model's scope: the vocabulary, or the choices for models that can
+    only choose), `answer`, `truth`, `correct`. Columns per unit if `reference` names a condition: `CONDITION.same`,
+    true if the answer equals that of the reference.
 
     Source: the masked-word scores of the ALBEF challenges study, Figures 1 to 3. Differs: the study prints `p` alone,
     for one example per case; `p` depends on how confident a model is in general, so accuracy is judged as well.
@@ -37,7 +37,7 @@ class WordProbability(Measure):
         return frozenset(() if self.reference is None else (self.reference,))
 
     def readings(self, sample: Sample) -> frozenset[Reading]:
-        """Return the reading of the slot's choices."""
+        """Return the reading of the slot's choices; raise `RefusedSample` if the tested slot is not hidden."""
         slot = tested_slot(sample)
         if Span(slot.start, slot.end) not in sample.hidden_phrases:
             raise RefusedSample(sample.id, "its tested word is not hidden")
@@ -70,7 +70,7 @@ class WordProbability(Measure):
         }
 
     def row(self, unit: Unit, conditions: Mapping[str, Numbers]) -> Numbers:
-        """Return the columns of every condition, and which answers equal that of the reference condition."""
+        """Return the columns of every condition, and the comparisons of the answers with the reference condition."""
         if self.reference is None:
             return flat(conditions)
         reference = conditions[self.reference]["answer"]
@@ -84,13 +84,13 @@ class WordProbability(Measure):
 
 @dataclass(frozen=True)
 class SideProbability(WordProbability):
-    """The side that a model answers for an image and for its mirror image: the two conditions of `pair`.
+    """Answered side for an image and for its mirror image, the two conditions of `pair`.
 
-    A further condition may test another word than a side, to see whether the model can read the picture at all.
+    A further condition may test a word that is not a side, as a control of whether the model reads the image.
 
-    Columns in addition to those of `WordProbability`: `CONDITION.p_left` and `CONDITION.p_right` for the two of the
-    pair; `accuracy`, the share of the two images with a correct side; `flips`, whether the answer changes with the
-    image; `left`, the share of the two answers that are "left". Of the two images one shows each side, so that `left`
+    Columns in addition to those of `WordProbability`: `CONDITION.p_left` and `CONDITION.p_right` for both conditions
+    of the pair; `accuracy`, the share of the two images with a correct side; `flips`, true if the two answers differ;
+    `left`, the share of the two answers that are "left". Each side is shown in one of the two images, so that `left`
     is one half for a model that answers correctly.
 
     Source: ALBEF challenges study, Figure 3. Differs: the study compares the two probabilities of one pair of images;

@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import torch
 
+from vlaudit.errors import CheckpointError
 from vlaudit.samples import Sample
 from vlaudit.seeds import digest
 from vlaudit.traces import Attention, Hidden, Modality, Reading, Trace
@@ -106,19 +107,28 @@ class ForwardRequest:
 
 @dataclass(frozen=True)
 class LoadOptions:
-    """Arguments of a family's `load`, validated as far as possible without the file.
+    """Options that a family's `load`, or an adapter class of one's own, is called with.
 
-    `checkpoint` is a file or folder, the bundled one where the user named none. `image_size` in pixels requests another
-    resolution than the checkpoint's own, `momentum` the momentum copies in addition to the online weights.
+    `checkpoint` is an existing file or folder for an adapter of one's own, or None where the user named none; a family
+    receives its bundled file instead of None. `tokenizer` is a folder, a name in the Hugging Face cache, or a
+    tokenizer object. `image_size` (pixels) replaces the resolution of the checkpoint; `momentum` also loads the
+    momentum copies of the weights. Device and dtype are checked before the options are made.
     """
 
-    checkpoint: Path
+    checkpoint: Path | None
     device: torch.device
     dtype: torch.dtype = torch.float32
-    tokenizer: str | None = None
+    tokenizer: Any = None
     download: bool = False
     image_size: int | None = None
     momentum: bool = False
+
+    @property
+    def weights(self) -> Path:
+        """The checkpoint, for a loader that requires one; `CheckpointError` where none was given."""
+        if self.checkpoint is None:
+            raise CheckpointError("--checkpoint: this model requires a weights file, got none; give --checkpoint PATH")
+        return self.checkpoint
 
 
 @runtime_checkable

@@ -1,4 +1,4 @@
-"""Where the checkpoints lie that ship with vlaudit: in `fixtures/zoo` of a clone, inside the package of a wheel."""
+"""Paths of the checkpoints that ship with vlaudit: in `fixtures/zoo` of a clone, or inside an installed package."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _PACKAGE = Path(__file__).resolve().parent.parent
 
 
 def bundled_checkpoint(family: str) -> Path:
-    """Return the bundled weights of a family; `CheckpointError` where none ship."""
+    """Return the bundled weights of a family; `CheckpointError` where there are none."""
     weights = _weights(family)
     if weights is None:
         raise CheckpointError(f"no weights of {family} are bundled; give a file with --checkpoint PATH")
@@ -19,7 +19,7 @@ def bundled_checkpoint(family: str) -> Path:
 
 
 def bundled_families(families: Iterable[str]) -> list[str]:
-    """Return those of the families whose weights are bundled, in the order given."""
+    """Return the families that have bundled weights, in the order given."""
     return [family for family in families if _weights(family) is not None]
 
 

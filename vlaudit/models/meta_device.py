@@ -11,10 +11,10 @@ from torch.overrides import TorchFunctionMode
 
 
 class _WithoutInitialization(TorchFunctionMode):
-    """Skip the initialization of weights.
+    """Skip the initialization of weights, and make ranges on the CPU.
 
-    On the meta device it computes nothing, but makes torch import its Python decompositions: 1 s in the first load of
-    a process.
+    On the meta device both compute nothing, but torch imports its Python decompositions and sympy for them: more than
+    a second in the first load of a process.
     """
 
     def __torch_function__(
@@ -27,6 +27,8 @@ class _WithoutInitialization(TorchFunctionMode):
         named = dict(kwargs or {})
         if getattr(func, "__module__", None) == "torch.nn.init":
             return named["tensor"] if "tensor" in named else args[0]
+        if func is torch.arange:
+            return torch.empty_like(func(*args, **{**named, "device": "cpu"}), device="meta")
         return func(*args, **named)
 
 

@@ -1,25 +1,19 @@
-"""The families that `--model` knows, and how a model of one's own is named."""
+"""Names that `--model` accepts: bundled families, families of installed packages, and adapters of one's own."""
 
 from __future__ import annotations
 
 import importlib
-import importlib.util
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
-from pathlib import Path
-from typing import Any
 
 from vlaudit.errors import UsageError, nearest
-from vlaudit.models.base import LoadOptions, ModelAdapter
-
-Loader = Callable[[LoadOptions], ModelAdapter]
+from vlaudit.models.own import find_own, takes_options
 
 
 @dataclass(frozen=True)
 class Family:
-    """One name after `--model`: where its loader is, whether it needs a weights file, and whose bundled one it takes.
+    """One name after `--model`: its loader, whether it needs a weights file, and which bundled file is its default.
 
     `bundled` is the family under whose name its weights are bundled, where that is another one.
     """
@@ -29,7 +23,7 @@ class Family:
     bundled: str = ""
 
 
-# One line a family: "module:function", imported when it is asked for. `--model all` runs them in this order.
+# One line per family: "module:function", imported on demand. `--model all` runs them in this order.
 FAMILIES: dict[str, Family] = {
     "albef": Family("vlaudit.models.albef.loading:load"),
     "uniter": Family("vlaudit.models.uniter.loading:load"),
@@ -45,65 +39,80 @@ FAMILIES: dict[str, Family] = {
     "ctrl_vilbert": Family("vlaudit.models.volta.loading:load_vilbert", bundled="vilbert"),
     "ctrl_visualbert": Family("vlaudit.models.volta.loading:load_visualbert", bundled="visualbert"),
     "ctrl_vl-bert": Family("vlaudit.models.volta.loading:load_vl_bert", bundled="vl-bert"),
-    "toy-grounded": Family("vlaudit.models.toy:load_grounded", needs_weights=False),
-    "toy-blind": Family("vlaudit.models.toy:load_blind", needs_weights=False),
+    "toy-grounded": Family("vlaudit.models.toy:GroundedToy", needs_weights=False),
+    "toy-blind": Family("vlaudit.models.toy:BlindToy", needs_weights=False),
 }
 
 
+@dataclass(frozen=True)
+class ModelSource:
+    """What a name after `--model` refers to: the class or function that makes the model, and how to call it.
+
+    `takes_options`: it is called with `LoadOptions`, otherwise without arguments. `own`: it is code of the user's.
+    `bundled` names the bundled weights that replace a missing checkpoint; None where there is no default.
+    """
+
+    make: Callable[..., object]
+    takes_options: bool = True
+    own: bool = False
+    bundled: str | None = None
+
+
 def known_families() -> list[str]:
-    """Return every name that `--model` takes here: our own, and those of installed packages."""
+    """Return every family name that `--model` accepts: bundled ones, and those of installed packages."""
     return sorted({*FAMILIES, *(point.name for point in entry_points(group="vlaudit.models"))})
 
 
-def find_family(name: str) -> tuple[Callable[[LoadOptions], Any] | Callable[[], Any], bool]:
-    """Return what makes the model of this name, and whether it is given `LoadOptions`.
+def find_family(name: str) -> ModelSource:
+    """Return the source of the model that `name` refers to.
 
-    A family (ours, or one that a package registers under the entry point group `vlaudit.models`) is given them; a
-    class of one's own, `FILE.py:Class` or `module:Class`, is called without arguments.
-    Raises `UsageError`, offering the nearest names.
+    Families (ours, or registered by a package under the entry point group `vlaudit.models`) are called with
+    `LoadOptions`; code of one's own (`FILE.py:Class`, `module:Class`) is if its signature takes an argument.
+    Raises `UsageError`: an unknown name, with the nearest ones, or code of one's own that cannot be imported.
     """
     if name in FAMILIES:
-        return _imported(FAMILIES[name].loader), True
+        family = FAMILIES[name]
+        return ModelSource(_imported(family.loader), family.needs_weights, bundled=family.bundled or name)
     for point in entry_points(group="vlaudit.models", name=name):
-        return point.load(), True
+        return ModelSource(point.load(), bundled=name)
     if ":" in name:
-        return _own(name), False
+        make = find_own(name)
+        return ModelSource(make, takes_options(make), own=True)
     raise UsageError(
         f"--model {name}: there is no such family{nearest(name, known_families())} "
         "A model of your own is named FILE.py:Class"
     )
 
 
-def _imported(target: str) -> Callable[..., Any]:
+def _imported(target: str) -> Callable[..., object]:
     module, _, attribute = target.partition(":")
-    found: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
+    found: Callable[..., object] = getattr(importlib.import_module(module), attribute)
     return found
 
 
-def _own(name: str) -> Callable[[], Any]:
-    where, _, attribute = name.rpartition(":")
-    module = _module_from_file(Path(where)) if where.endswith(".py") else _module_by_name(where, name)
-    found = getattr(module, attribute, None)
-    if not callable(found):
-        raise UsageError(f"--model {name}: {where} has no class or function {attribute!r}")
-    own: Callable[[], Any] = found
-    return own
+def display_name(model: str) -> str:
+    """Return the name of a model in test ids and reports: a family's own, otherwise the adapter's `name`.
 
-
-def _module_from_file(path: Path) -> Any:
-    if not path.is_file():
-        raise UsageError(f"--model {path}:...: there is no such file; check the path")
-    spec = importlib.util.spec_from_file_location(f"vlaudit_own_{path.stem}", path)
-    if spec is None or spec.loader is None:
-        raise UsageError(f"--model {path}:...: Python cannot import this file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-def _module_by_name(module: str, name: str) -> Any:
+    `model` is the text after `--model`. For code of one's own this is the class attribute `name`, or the name of the
+    class or function where it has none or cannot be imported (`vlaudit.load` reports the error). No model is made.
+    """
+    if ":" not in model:
+        return model
     try:
-        return importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        raise UsageError(f"--model {name}: {error}; name a file as FILE.py:Class, or an installed module") from None
+        name = getattr(find_own(model), "name", None)
+    except UsageError:
+        name = None
+    return name if isinstance(name, str) and name else model.rpartition(":")[2]
+
+
+def display_names(models: Sequence[str]) -> dict[str, str]:
+    """Return the display name of each model, all different.
+
+    Where two would be equal (an inherited `name`), a model of one's own takes the name of its class or function, and
+    the text after `--model` where these are equal too.
+    """
+    shown = {model: display_name(model) for model in models}
+    for fallback in (lambda model: model.rpartition(":")[2], str):
+        names = list(shown.values())
+        shown |= {model: fallback(model) for model, name in shown.items() if ":" in model and names.count(name) > 1}
+    return shown

@@ -1,8 +1,8 @@
-"""Two models that need no weights: one answers from the sample's truth, one never looks at the image.
+"""Two models without weights: one answers from the truth stated in the sample, one ignores the image.
 
-They ship so that an audit can be tried at once, and so that every audit is shown to pass the one and to fail the
-other. Both are single-stream models over regions: one softmax, [CLS] and one position a word, one global position and
-one a region.
+They let a user try an audit at once; tests show that every audit passes the first and fails the second. Both are
+single-stream models over regions with one softmax: [CLS] and one position per word, one global position and one per
+region.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from vlaudit.errors import RequestError
-from vlaudit.models.base import AttentionShape, Capabilities, ForwardRequest, LoadOptions
+from vlaudit.models.base import AttentionShape, Capabilities, ForwardRequest
 from vlaudit.samples import Box, Region, Sample, Span, words_of
 from vlaudit.seeds import generator
 from vlaudit.traces import (
@@ -34,7 +34,7 @@ from vlaudit.traces import (
 LAYERS, HEADS, WIDTH = 4, 4, 16
 _SURE = 0.9
 _APART = 2.0 * (-1.0) ** torch.arange(WIDTH)
-"""Where image states start out, and text states opposite; its mean is 0, so that layer normalisation keeps it."""
+"""Offset of image states at stage 0, negated for text states; its mean is 0, so that layer normalisation keeps it."""
 _MODALITIES: tuple[Modality, ...] = ("text", "image")
 
 _CAPABILITIES = Capabilities(
@@ -51,7 +51,7 @@ _CAPABILITIES = Capabilities(
 
 
 class _Toy:
-    """What the two toys share: positions, and how readings are put together from a few answers."""
+    """Base of both toys: positions, and readings made of a few answers that subclasses give."""
 
     name = "toy"
     capabilities = _CAPABILITIES
@@ -61,11 +61,11 @@ class _Toy:
         self.vocabulary: Mapping[str, int] = {}
 
     def refusal(self, request: ForwardRequest) -> str | None:
-        """Say why this request cannot be answered, or None."""
+        """Return the reason why this request cannot be answered, or None."""
         for reading in request.readings:
             if lacks := self.capabilities.lacks(reading):
                 return lacks
-            if isinstance(reading, Words) and not reading.words:
+            if reading in (Words(), Words(())) and self.capabilities.word_probability == "candidates":
                 return "it chooses between candidate words, so Words needs some"
         if not words_of(request.sample.caption):
             return "its caption has no word"
@@ -114,15 +114,15 @@ class _Toy:
         raise RequestError(f"{self.name} does not match")
 
     def image_bag(self, sample: Sample) -> Float[Tensor, "width"]:
-        """Return the vector of what the image shows, before it is scaled to unit length."""
+        """Return the vector of the image contents, before it is scaled to unit length."""
         raise RequestError(f"{self.name} has no image feature")
 
     def mixing(self, stage: int) -> float:
-        """Return how much of the image the text states of a stage have taken in, 0 to 1."""
+        """Return the share of the image in the text states of a stage, 0 to 1."""
         raise RequestError(f"{self.name} has no states")
 
     def states(self, sample: Sample, modality: Modality, stage: int) -> Float[Tensor, "positions width"]:
-        """Return the hidden states of one modality at one stage: what a position holds, drifting to what it met."""
+        """Return the hidden states of one modality at one stage: the vector of each position, mixed with the image."""
         met = self.image_bag(sample) / max(len(sample.regions), 1)
         if modality == "text":
             own = [
@@ -145,7 +145,7 @@ class _Toy:
 
 
 class GroundedToy(_Toy):
-    """Answers from the sample's truth: what its regions show, as far as they are visible.
+    """Answers from the truth stated in the sample: labels and attributes of its visible regions.
 
     Masked words are the label or an attribute of the region that their slot names; a caption matches where every word
     that can be checked is true; head 0 links words to their regions, head 1 regions to their words.
@@ -154,7 +154,7 @@ class GroundedToy(_Toy):
     name = "toy-grounded"
 
     def word_probabilities(self, sample: Sample, span: Span, words: tuple[str, ...]) -> Float[Tensor, "words"]:
-        """Put 0.9 on the words that the image shows to be true there, and the rest on the others, evenly."""
+        """Return 0.9 shared by the words that are true of the image at the span, and 0.1 shared by the others."""
         spoken = {sample.text(open_word) for open_word in _open_words(sample) if _same_phrase(sample, open_word, span)}
         true = {word for region in _named(sample, span) for word in _seen(region)} - spoken
         right = torch.tensor([word in true for word in words], dtype=torch.float32)
@@ -200,12 +200,15 @@ class GroundedToy(_Toy):
 
 
 class BlindToy(_Toy):
-    """Never looks at the image: its answers hang on the caption alone. Whatever needs the image it must fail."""
+    """Ignores the image: its answers depend on the caption alone, so it must fail every audit that needs the image.
+
+    Of the adapter checks it fails `image_is_read`, by design, and `candidates`: it prefers a candidate by its number.
+    """
 
     name = "toy-blind"
 
     def word_probabilities(self, sample: Sample, span: Span, words: tuple[str, ...]) -> Float[Tensor, "words"]:
-        """Prefer one candidate by the open words around it, whatever the image shows."""
+        """Prefer one candidate, chosen by the open words; the image has no effect."""
         open_words = [sample.text(open_word) for open_word in _open_words(sample)]
         favourite = int(generator(0, *open_words).integers(len(words)))
         probabilities = torch.full((len(words),), (1 - _SURE) / max(len(words) - 1, 1))
@@ -213,21 +216,21 @@ class BlindToy(_Toy):
         return probabilities
 
     def log_odds(self, sample: Sample) -> float:
-        """Say yes to everything, more or less surely by the caption's open words."""
+        """Return log-odds of 2 to 3, depending on the open words of the caption."""
         return 2 + float(generator(1, *(sample.text(span) for span in _open_words(sample))).uniform())
 
     def image_bag(self, sample: Sample) -> Float[Tensor, "width"]:
-        """Show the same whatever there is."""
+        """Return the same vector for every image."""
         return torch.ones(WIDTH)
 
     def mixing(self, stage: int) -> float:
-        """Take nothing in."""
+        """Return 0: no text state contains the image."""
         return 0.0
 
     def joint_attention(
         self, sample: Sample, text: TextAxis, image: ImageAxis
     ) -> Float[Tensor, "heads positions positions"]:
-        """Look at the text alone, evenly."""
+        """Return uniform attention over the text alone."""
         heads = torch.zeros_like(super().joint_attention(sample, text, image))
         heads[:, :, : len(text)] = 1 / len(text)
         return heads
@@ -282,18 +285,8 @@ def _unit(vector: Float[Tensor, "width"]) -> Float[Tensor, "width"]:
 
 
 def _blend(rows: Tensor, links: Tensor, first_key: int) -> Tensor:
-    """Move 0.9 of each linked row's mass onto what it is linked to; `links` starts at key `first_key`."""
+    """Move 0.9 of the mass of each linked row onto its links; `links` starts at key `first_key`."""
     linked = torch.zeros_like(rows)
     linked[:, first_key : first_key + links.shape[1]] = links / links.sum(-1, keepdim=True).clamp(min=1)
     has = links.any(-1, keepdim=True)
     return torch.where(has, _SURE * linked + (1 - _SURE) * rows, rows)
-
-
-def load_grounded(_options: LoadOptions) -> GroundedToy:
-    """Return the toy that answers from the truth; there is nothing to load."""
-    return GroundedToy()
-
-
-def load_blind(_options: LoadOptions) -> BlindToy:
-    """Return the toy that never looks; there is nothing to load."""
-    return BlindToy()

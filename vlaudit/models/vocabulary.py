@@ -77,7 +77,7 @@ class Vocabulary:
 def find_vocabulary(
     checkpoint: Path | None,
     *,
-    tokenizer: str | None,
+    tokenizer: Any,
     published: str,
     rows: int,
     download: bool = False,
@@ -85,16 +85,18 @@ def find_vocabulary(
 ) -> Vocabulary:
     """Return the vocabulary of a checkpoint whose word table has `rows` rows.
 
-    `published` is the name of the one that the family was published with, for the cache and for the message;
-    `unlisted` is how many of the last rows it may leave out.
+    `tokenizer` is a folder, a name in the local Hugging Face cache, or a tokenizer object of `transformers` or
+    `tokenizers`. `published` is the name of the vocabulary that the family was published with; `unlisted` is how many
+    of the last rows it may leave out.
     Raises `VocabularyError`: none found (with the places searched and the remedy), unreadable, of another size, or one
     next to the checkpoint that differs from the one requested.
     """
     stored = _in_folder(checkpoint.parent) if checkpoint is not None else None
-    requested = _requested(tokenizer, download=download) if tokenizer else None
+    requested = _requested(tokenizer, download=download) if tokenizer is not None else None
     if stored and requested and dict(stored.ids) != dict(requested.ids):
+        given = f"--tokenizer {tokenizer}" if isinstance(tokenizer, str | Path) else requested.source
         raise VocabularyError(
-            f"--tokenizer {tokenizer}: a different vocabulary is stored next to the checkpoint ({stored.source}), "
+            f"{given}: a different vocabulary is stored next to the checkpoint ({stored.source}), "
             "which takes precedence; drop the option or move the file away"
         )
     found = stored or requested or _named(published, download=download)
@@ -117,7 +119,9 @@ def _missing_message(checkpoint: Path | None, published: str) -> str:
     )
 
 
-def _requested(tokenizer: str, *, download: bool) -> Vocabulary:
+def _requested(tokenizer: Any, *, download: bool) -> Vocabulary:
+    if not isinstance(tokenizer, str | Path):
+        return _from_object(tokenizer)
     folder = Path(tokenizer).expanduser()
     if folder.is_file():
         return _read(folder)
@@ -126,7 +130,7 @@ def _requested(tokenizer: str, *, download: bool) -> Vocabulary:
         if found is None:
             raise VocabularyError(f"--tokenizer {tokenizer}: the folder holds neither {' nor '.join(_FILES)}")
         return found
-    named = _named(tokenizer, download=download)
+    named = _named(str(tokenizer), download=download)
     if named is None:
         raise VocabularyError(
             f"--tokenizer {tokenizer}: there is no such folder, and no tokenizer of that name in the local Hugging "
@@ -205,7 +209,36 @@ def _from_json(path: Path) -> Vocabulary:
         tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:  # noqa: BLE001 (the library raises bare Exception)
         raise VocabularyError(f"vocabulary {path}: not a tokenizer file: {error}") from None
+    return _from_tokenizer(str(path), tokenizer)
+
+
+def _from_object(given: Any) -> Vocabulary:
+    """Read a copy of a `tokenizers.Tokenizer`, or of what a tokenizer of transformers holds or converts to."""
+    from tokenizers import Tokenizer  # noqa: PLC0415 (slow import)
+
+    source = f"tokenizer object {type(given).__name__}"
+    inner = getattr(given, "backend_tokenizer", given)
+    inner = inner if isinstance(inner, Tokenizer) else _converted(given)
+    if inner is None:
+        raise VocabularyError(
+            f"{source}: it must be a tokenizer of tokenizers or transformers that can be saved as tokenizer.json; "
+            "give its fast version, or a folder with its vocab.txt"
+        )
+    return _from_tokenizer(source, Tokenizer.from_str(inner.to_str()))
+
+
+def _converted(slow: Any) -> Any:
+    """Return the `tokenizers.Tokenizer` of a tokenizer in plain Python; None where transformers cannot convert it."""
+    from transformers.convert_slow_tokenizer import convert_slow_tokenizer  # noqa: PLC0415 (slow import)
+
+    try:
+        return convert_slow_tokenizer(slow)
+    except Exception:  # noqa: BLE001 (anything may have been given)
+        return None
+
+
+def _from_tokenizer(source: str, tokenizer: Any) -> Vocabulary:
     tokenizer.no_truncation()
     tokenizer.no_padding()
     ids = tokenizer.get_vocab(with_added_tokens=True)
-    return Vocabulary(str(path), max(ids.values(), default=-1) + 1, ids, tokenizer)
+    return Vocabulary(source, max(ids.values(), default=-1) + 1, ids, tokenizer)

@@ -1,6 +1,6 @@
-"""Perturbations: make one sample into another; image, regions and caption together, one thing changed.
+"""Perturbations: controlled changes of a sample that keep image, regions and caption consistent.
 
-Each is a frozen dataclass of settings; `apply` runs them with the random draw that belongs to the request.
+Each perturbation is a frozen dataclass of settings. `apply` runs perturbations with reproducible random numbers.
 """
 
 from vlaudit.perturbations.base import Perturbation, apply

@@ -1,4 +1,4 @@
-"""What a perturbation is, and the one way to apply it: its random draw belongs to the request, not to run order."""
+"""Protocol of perturbations, and their application with random numbers that do not depend on the order of the run."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from vlaudit.samples import Sample
 from vlaudit.seeds import generator
 
 Owner = Literal["image_id", "id"]
-"""Whose draw it is: the image's (all its captions share the perturbed image) or the sample's own."""
+"""Field that seeds the random numbers: per image (its captions share the perturbed image) or per sample."""
 
 
 @runtime_checkable
 class Perturbation(Protocol):
-    """Settings as fields of a frozen dataclass; calling it makes one sample into another and keeps no state.
+    """A frozen dataclass of settings; a call returns a perturbed copy of a sample and keeps no state.
 
-    `__repr__` states every setting: it is part of what the draw is derived from, and of the report's line.
-    A perturbation that has no meaning for a sample raises `RefusedSample` with the reason.
+    `__repr__` must contain every setting: it seeds the random numbers and is shown in the report.
+    A call raises `RefusedSample` with the reason if the perturbation is undefined for the sample.
     """
 
     drawn_for: ClassVar[Owner]
 
     def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
-        """Return the perturbed sample; `rng` is the only source of chance."""
+        """Return the perturbed sample; `rng` is the only source of random numbers."""
         ...
 
 
 def apply(perturbations: Sequence[Perturbation], sample: Sample, seed: int) -> Sample:
-    """Apply the perturbations one after another, each with the generator that belongs to it and to the sample.
+    """Apply the perturbations in order, each with a generator seeded by `seed`, the perturbation and the sample.
 
-    Equal requests give equal bytes, whoever asks, in whatever order and process. An image perturbation draws
-    for the image id, so that the captions of one image share one perturbed image. Raises `RefusedSample`.
+    Equal requests give equal bytes in every order and process. A perturbation of the image is seeded by the image id,
+    so that the captions of one image share one perturbed image. Raises `RefusedSample`.
     """
     for perturbation in perturbations:
         owner: str = getattr(sample, perturbation.drawn_for)

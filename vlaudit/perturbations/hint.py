@@ -1,4 +1,4 @@
-"""Give the model context in words for what is hidden, and see whether it still looks."""
+"""Textual hints at a hidden word, to measure how much a model relies on text instead of the image."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from vlaudit.samples import Sample, Slot, Span
 
 @dataclass(frozen=True)
 class Hint:
-    """Add context that makes the hidden word likely without naming it or a form of it; it stands after the caption.
+    """Append context to the caption that makes the hidden word likely without containing it or a form of it.
 
-    In scenes the world writes it, in COCO it is another person's caption of the image. To withhold the hint is not to
-    give it: the caption as it is. Mask first: the hint is for the one slot that is hidden.
-    Refused where not exactly one slot is hidden, and where there is no hint. Nothing is drawn.
+    Scenes generate the hint; in COCO it is another annotator's caption of the image. Hide the word first: the hint is
+    for the one hidden slot. The condition without a hint needs no perturbation. Deterministic.
+    Raises `RefusedSample` unless exactly one slot is hidden and the sample's world has a hint for it.
 
-    Source: the text hint of the ALBEF challenges study, Fig. 1. Differs: `CopyHint`, which names the word, is a
-    condition of its own.
+    Source: the text hint of the ALBEF challenges study, Fig. 1. Differs: `CopyHint`, which contains the word, is a
+    separate condition.
     """
 
     drawn_for: ClassVar[Owner] = "id"
@@ -31,39 +31,41 @@ class Hint:
     def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
         """Return the sample with a hint."""
         slot = hidden_slot(sample)
-        return _appended(sample, _hinting(sample).hint(sample, slot), f"a hint at {sample.text(slot)!r}")
+        return _appended(sample, _hints(sample).hint(sample, slot), f"hint at {sample.text(slot)!r}")
 
 
 @dataclass(frozen=True)
 class CopyHint:
-    """Add context that names the hidden word: a model can copy it. As `Hint` in everything else."""
+    """Append context that contains the hidden word, which a model can copy. Otherwise as `Hint`."""
 
     drawn_for: ClassVar[Owner] = "id"
 
     def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
         """Return the sample with a copy hint."""
         slot = hidden_slot(sample)
-        return _appended(sample, _hinting(sample).copy_hint(sample, slot), f"a text that names {sample.text(slot)!r}")
+        return _appended(sample, _hints(sample).copy_hint(sample, slot), f"text that contains {sample.text(slot)!r}")
 
 
 def hidden_slot(sample: Sample) -> Slot:
-    """Return the one slot that is hidden; refused where none is, or several are."""
+    """Return the hidden slot; raise `RefusedSample` unless exactly one is hidden."""
     hidden = [slot for slot in sample.slots if Span(slot.start, slot.end) in sample.hidden_phrases]
     if len(hidden) != 1:
-        raise RefusedSample(sample.id, f"a hint is for one hidden slot, and {len(hidden) or 'none'} is hidden")
+        raise RefusedSample(
+            sample.id, f"exactly one slot must be hidden for a hint, got {len(hidden)}; hide the word before the hint"
+        )
     return hidden[0]
 
 
-def _hinting(sample: Sample) -> Hinting:
+def _hints(sample: Sample) -> Hinting:
     if not isinstance(sample.world, Hinting):
-        raise RefusedSample(sample.id, "nothing is known about its image beside its caption")
+        raise RefusedSample(sample.id, "its data set has no other text about the image, so there is no hint")
     return sample.world
 
 
-def _appended(sample: Sample, hint: str | None, wanted: str) -> Sample:
+def _appended(sample: Sample, hint: str | None, description: str) -> Sample:
     if not hint:
-        raise RefusedSample(sample.id, f"there is no {wanted.removeprefix('a ')}")
-    written = hint[0].isupper() or hint[-1] in ".!?"
-    stop = "." if written and sample.caption[-1:] not in ".!?" else ""
+        raise RefusedSample(sample.id, f"there is no {description}")
+    is_sentence = hint[0].isupper() or hint[-1] in ".!?"
+    stop = "." if is_sentence and sample.caption[-1:] not in ".!?" else ""
     end = len(sample.caption)
     return edit_caption(sample, [(end, end, f"{stop} {hint}")])

@@ -1,4 +1,4 @@
-"""Mirror the image, and with it everything that is known about the image."""
+"""Left-right flip of the image and of all its annotations."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from vlaudit.perturbations.base import Owner
-from vlaudit.perturbations.regions import forgotten, image_of
+from vlaudit.perturbations.regions import image_of, without_features
 from vlaudit.perturbations.text import exchanged_side
 from vlaudit.samples import SIDES, Region, Sample, Slot
 
@@ -19,8 +19,8 @@ from vlaudit.samples import SIDES, Region, Sample, Slot
 class Mirror:
     """Flip the image left to right: pixels, boxes, side words in labels, attributes and relations, true answers.
 
-    The caption stays, its side words included. Features are dropped, because a detector's vector describes the
-    unflipped pixels. Nothing is drawn.
+    The caption stays, side words included. Features are dropped, because they describe the pixels before the flip.
+    Deterministic. Raises `RefusedSample` without an image.
     """
 
     drawn_for: ClassVar[Owner] = "image_id"
@@ -41,7 +41,7 @@ def _other_answer(slot: Slot) -> Slot:
 
 def _mirrored(region: Region, image_width: int) -> Region:
     return replace(
-        forgotten(region),
+        without_features(region),
         box=region.box.mirrored(image_width),
         label=_other_side(region.label),
         attributes=tuple(_other_side(attribute) for attribute in region.attributes),

@@ -1,4 +1,4 @@
-"""Combine an image with the caption of another image."""
+"""Mismatched pairs: an image with the caption of another image."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _Part = TypeVar("_Part", Phrase, Slot)
 class OtherCaption:
     """Give the sample the caption of its partner, with phrases, slots and hidden spans; image and regions stay.
 
-    The partner's words name nothing in this image, so they are linked to no region. Refused without a partner.
-    Nothing is drawn.
+    The partner's words name nothing in this image, so they are linked to no region. Deterministic.
+    Raises `RefusedSample` if the sample has no partner.
     """
 
     drawn_for: ClassVar[Owner] = "id"
@@ -34,7 +34,8 @@ class OtherCaption:
 class OtherImage:
     """Give the sample the image of its partner, with its regions and relations; the caption stays.
 
-    As `OtherCaption`, from the caption's side.
+    The caption's words name nothing in that image, so they are linked to no region. Deterministic.
+    Raises `RefusedSample` if the sample has no partner.
     """
 
     drawn_for: ClassVar[Owner] = "id"
@@ -45,7 +46,7 @@ class OtherImage:
 
 
 def with_caption_of(sample: Sample, other: Sample) -> Sample:
-    """Return `sample`, its image and regions, with the caption of `other`, linked to no region."""
+    """Return `sample` with the caption of `other`, linked to no region; image and regions stay."""
     return replace(
         sample,
         caption=other.caption,
@@ -62,15 +63,15 @@ def _unlinked(part: _Part) -> _Part:
 
 def _partner(sample: Sample) -> Sample:
     if sample.partner is None:
-        raise RefusedSample(sample.id, "the data have no other image with another caption")
+        raise RefusedSample(sample.id, "the data have no sample with another image and another caption")
     return sample.partner
 
 
 def mismatched(samples: Sequence[Sample], rng: np.random.Generator) -> list[Sample]:
     """Return the samples in their order, each with the caption of another image.
 
-    A random pairing in which each caption is used once where possible; a sample that is left over takes the caption of
-    any other image, drawn at random. Raises `RefusedSample` where there is no other image.
+    The pairing is random and uses each caption once if possible. A sample without a partner takes the caption of
+    another image at random. Raises `RefusedSample` if there is no other image.
     """
     order = rng.permutation(len(samples))
     partners = [samples[index] for index in order]
@@ -81,7 +82,7 @@ def mismatched(samples: Sequence[Sample], rng: np.random.Generator) -> list[Samp
 
 
 def _exchange(samples: Sequence[Sample], partners: list[Sample], index: int, rng: np.random.Generator) -> None:
-    """Exchange this sample's partner with another sample's so that both differ, or use one a second time."""
+    """Exchange the partners of this sample and another one so that both differ, or use a partner a second time."""
     candidates = [int(other) for other in rng.permutation(len(samples))]
     for other in candidates:
         if samples[index].differs_from(partners[other]) and samples[other].differs_from(partners[index]):
@@ -91,4 +92,4 @@ def _exchange(samples: Sequence[Sample], partners: list[Sample], index: int, rng
         if samples[index].differs_from(samples[other]):
             partners[index] = samples[other]
             return
-    raise RefusedSample(samples[index].id, "no sample of another image has another caption")
+    raise RefusedSample(samples[index].id, "the data have no sample with another image and another caption")

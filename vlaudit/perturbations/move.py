@@ -1,4 +1,4 @@
-"""Put a thing at another place of the image: where it stands should not matter to what it is."""
+"""Move of an object to another place in the image, which should not change what a model recognizes."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from vlaudit.samples import Sample
 
 @dataclass(frozen=True)
 class Move:
-    """Move the one region that `of` names (see `regions.targets`) to another place where the caption stays true.
+    """Move the region selected by `of` (see `regions.targets`) to another place where the caption stays true.
 
-    The draw is the image's. Refused for photos, because what stands behind the thing is not known; where several
-    regions are named; and where there is no other place.
+    One random draw per image. Raises `RefusedSample` for photos, because the pixels behind an object are
+    unknown; if several regions are selected; and if there is no other place.
     """
 
     of: str | tuple[str, ...] = HIDDEN
     drawn_for: ClassVar[Owner] = "image_id"
 
     def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
-        """Return the sample with the thing at another place."""
+        """Return the sample with the object at another place."""
         regions = targets(sample, self.of)
         if not regions:
             return sample
         if len(regions) > 1:
-            raise RefusedSample(sample.id, f"one region can be moved, not {len(regions)} at once")
+            raise RefusedSample(sample.id, f"of must select one region, got {len(regions)}")
         world = redrawable(sample)
         if world is None:
-            raise RefusedSample(sample.id, "nothing can be moved in a photo: what stands behind it is not known")
+            raise RefusedSample(sample.id, "nothing can be moved in a photo, because the pixels behind it are unknown")
         return world.moved(sample, regions[0].id, rng)

@@ -1,4 +1,4 @@
-"""Damage the image as much as taking its colour does, and keep its colour: the control of `Grayscale`."""
+"""Luminance noise, the control of `Grayscale`: equal damage to the pixels, with colour unchanged."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from jaxtyping import Float, Int16, UInt8
 from vlaudit.errors import RefusedSample, UsageError
 from vlaudit.perturbations.base import Owner
 from vlaudit.perturbations.grayscale import gray
-from vlaudit.perturbations.regions import forgotten, image_of
+from vlaudit.perturbations.regions import image_of, without_features
 from vlaudit.samples import Sample
 
 Shift = Int16[np.ndarray, "height width"]
@@ -20,18 +20,18 @@ Shift = Int16[np.ndarray, "height width"]
 
 @dataclass(frozen=True)
 class LuminanceNoise:
-    """Add noise to the luminance, of the same root-mean-square change of the pixels as `Grayscale` makes.
+    """Add luminance noise with the same root-mean-square change of the pixels as `Grayscale`.
 
-    The complement of grayscale in luma-chroma space: one changes chroma and keeps luma, the other adds one
-    number to all three channels of a pixel, which changes luma and keeps both chroma differences exactly. A
-    blur would be no control: on a flat coloured area it changes nothing, and it takes the shapes that object
-    words need.
+    The two are complements in luma-chroma space. Grayscale changes chroma and keeps luma; the noise adds one number to
+    all three channels of a pixel, which changes luma and keeps both chroma differences exactly. A blur is no suitable
+    control: it leaves flat coloured areas unchanged, and it removes the shapes that object words need.
 
-    The noise is Gaussian and constant on square cells of 1 / `cells` of the image's shorter side, because
-    noise of single pixels would vanish when a model resizes a photo, and grayscale does not. It is cut where
-    a channel would leave 0-255, and its strength is found by bisection, over all pixels and channels of the
-    image. Read with a refusal where the image is so saturated that luminance alone cannot change it that
-    much. The draw belongs to the image. Attributes stay true; features are dropped.
+    The noise is Gaussian and constant on square cells with a side of 1 / `cells` of the image's shorter side. Noise per
+    pixel would vanish when a model resizes a photo, but grayscale does not. The noise is clipped so that every channel
+    stays within 0-255. Its scale is found by bisection on the change over all pixels and channels.
+    One random draw per image. Attributes stay true; features are dropped.
+    Raises `RefusedSample` without an image. Reading the pixels raises it if the image is too saturated for luminance
+    to change it by the same amount.
     """
 
     cells: int = 32
@@ -39,38 +39,38 @@ class LuminanceNoise:
 
     def __post_init__(self) -> None:
         if self.cells < 1:
-            raise UsageError(f"cells must be at least 1, got {self.cells}")
+            raise UsageError(f"LuminanceNoise: cells must be at least 1, got {self.cells}")
 
     def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
         """Return the sample with noise in its luminance."""
         seed = int(rng.integers(2**63))
         edit = partial(_noisy, cells=self.cells, seed=seed, image_id=sample.image_id)
         noisy = image_of(sample).edited(f"luminance noise {self.cells} {seed}", edit)
-        regions = tuple(map(forgotten, sample.regions))
+        regions = tuple(map(without_features, sample.regions))
         return replace(sample, image=noisy, regions=regions)
 
 
 def _noisy(
     pixels: UInt8[np.ndarray, "height width 3"], cells: int, seed: int, image_id: str
 ) -> UInt8[np.ndarray, "height width 3"]:
-    wanted = change(pixels, gray(pixels))
-    if not wanted:
+    target = rms_difference(pixels, gray(pixels))
+    if not target:
         return pixels
     height, width, _ = pixels.shape
     noise = _field(height, width, cells, np.random.default_rng(seed))
-    shift = _scaled(pixels, noise, wanted)
-    if _strength(shift) < wanted * 0.98 - 0.5:
+    shift = _scaled(pixels, noise, target)
+    if _rms(shift) < target * 0.98 - 0.5:
         raise RefusedSample(
             image_id,
-            f"luminance alone cannot change this image by {wanted:.1f} grey levels as grayscale does, "
-            f"only by {_strength(shift):.1f}: its colours are too saturated",
+            f"luminance noise must change this image by {target:.1f} grey levels as grayscale does, "
+            f"but reaches only {_rms(shift):.1f}, because its colours are too saturated",
         )
-    noisy: np.ndarray = pixels + shift[..., None]  # 16 bits wide, within 0-255 by the cut
+    noisy: np.ndarray = pixels + shift[..., None]  # int16, clipped to 0-255
     return noisy.astype(np.uint8)
 
 
-def change(before: UInt8[np.ndarray, "height width 3"], after: UInt8[np.ndarray, "height width 3"]) -> float:
-    """Return the root mean square over pixels and channels of what changed, in grey levels."""
+def rms_difference(before: UInt8[np.ndarray, "height width 3"], after: UInt8[np.ndarray, "height width 3"]) -> float:
+    """Return the root-mean-square difference over pixels and channels, in grey levels."""
     return float(np.sqrt(np.mean((after.astype(np.float64) - before) ** 2)))
 
 
@@ -82,23 +82,23 @@ def _field(height: int, width: int, cells: int, rng: np.random.Generator) -> Flo
 
 
 def _scaled(
-    pixels: UInt8[np.ndarray, "height width 3"], noise: Float[np.ndarray, "height width"], wanted: float
+    pixels: UInt8[np.ndarray, "height width 3"], noise: Float[np.ndarray, "height width"], target: float
 ) -> Shift:
-    """Return the noise in whole grey levels at the scale that comes nearest to the wanted strength."""
+    """Return the noise in whole grey levels, scaled so that its root mean square is closest to `target`."""
     lowest = -pixels.min(axis=2).astype(np.int16)
     highest = 255 - pixels.max(axis=2).astype(np.int16)
 
     def at(scale: float) -> Shift:
         return np.clip(np.rint(scale * noise), lowest, highest).astype(np.int16)
 
-    weak, strong = 0.0, wanted
-    while _strength(at(strong)) < wanted and strong < 1e4 * wanted:
+    weak, strong = 0.0, target
+    while _rms(at(strong)) < target and strong < 1e4 * target:
         strong *= 2
-    for _ in range(24):  # halves the scale's doubt to a millionth
+    for _ in range(24):  # reduces the bracket to less than a millionth
         middle = (weak + strong) / 2
-        weak, strong = (middle, strong) if _strength(at(middle)) < wanted else (weak, middle)
-    return min((at(weak), at(strong)), key=lambda shift: abs(_strength(shift) - wanted))
+        weak, strong = (middle, strong) if _rms(at(middle)) < target else (weak, middle)
+    return min((at(weak), at(strong)), key=lambda shift: abs(_rms(shift) - target))
 
 
-def _strength(shift: Shift) -> float:
+def _rms(shift: Shift) -> float:
     return float(np.sqrt(np.mean(shift.astype(np.float64) ** 2)))

@@ -1,4 +1,4 @@
-"""Recolour an object and keep its caption: a model should name the colour that is shown, not the usual one."""
+"""Recolouring of objects: a model should answer with the shown colour, not with the usual one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from jaxtyping import Float, UInt8
 from vlaudit.errors import RefusedSample, UsageError
 from vlaudit.perturbations.base import Owner
 from vlaudit.perturbations.regions import (
-    COLOR_WORDS,
     HIDDEN,
     Rect,
     after_edit,
@@ -23,7 +22,7 @@ from vlaudit.perturbations.regions import (
     without_words,
 )
 from vlaudit.perturbations.world import redrawable
-from vlaudit.samples import COLORS, Region, Sample, Slot
+from vlaudit.samples import COLOR_WORDS, COLORS, Region, Sample, Slot
 
 HUES = {
     "red": (230, 20, 20),
@@ -33,21 +32,20 @@ HUES = {
     "blue": (20, 70, 230),
     "purple": (140, 30, 200),
 }
-"""The colours that are hues and can be given to a photo; black, white, gray, brown and pink are also a lightness."""
+"""Hues for photos, as RGB. Black, white, gray, brown and pink are left out, because they also state a lightness."""
 
 LUMA = np.array([0.299, 0.587, 0.114])
 
 
 @dataclass(frozen=True)
 class Recolor:
-    """Give regions another colour; their attributes and the answers of their colour slots change, the caption stays.
+    """Change the colour of regions, their attributes and the answers of their colour slots; the caption stays.
 
-    `of` says which regions (see `regions.targets`), `color` which colour; `None` draws one for the image, of
-    those that none of the regions has. A drawn scene is redrawn with one thing changed and the rest equal to
-    the pixel. In a photo each pixel of the box keeps its luma and takes the hue, as far as 0-255 allows, the
-    pixels of the background inside the box included; only hues can be given to a photo (`HUES`), and whatever
-    else lies in the box by more than half changes its colour word too.
-    Refused: no such region, and a colour that this image cannot be given.
+    `of` selects the regions (see `regions.targets`). `color` is the new colour; `None` draws one per image that no
+    selected region has. A scene is rendered again with all other pixels unchanged. In a photo each pixel of the box,
+    background included, keeps its luma and takes the hue as far as 0-255 allows; the colour must be one of `HUES`.
+    Other regions that are inside the box by more than half change their colour word too.
+    Raises `RefusedSample` if no region is selected, or if the image cannot be given the colour.
     """
 
     of: str | tuple[str, ...] = HIDDEN
@@ -56,7 +54,7 @@ class Recolor:
 
     def __post_init__(self) -> None:
         if self.color is not None and self.color not in COLORS:
-            raise UsageError(f"color must be None or one of {', '.join(COLORS)}, got {self.color!r}")
+            raise UsageError(f"Recolor: color must be None or one of {', '.join(COLORS)}, got {self.color!r}")
 
     def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
         """Return the sample with the regions recoloured."""
@@ -73,17 +71,17 @@ class Recolor:
         if self.color is None:
             return _drawn(sample, tuple(HUES), regions, rng)
         if self.color not in HUES:
-            raise RefusedSample(sample.id, f"a photo can be given another hue ({', '.join(HUES)}), not {self.color!r}")
+            raise RefusedSample(sample.id, f"in a photo, color must be one of {', '.join(HUES)}, got {self.color!r}")
         return self.color
 
 
 def _reanswered(slot: Slot, before: Sample, after: Sample) -> Slot:
-    """Return a colour slot with the colour that its regions have now, where that changed; any other slot as it is."""
+    """Return the slot with the new colour of its regions as the answer; unchanged if that is not another colour."""
     now = _colors_of(slot, after)
     if slot.kind != "color" or now == _colors_of(slot, before):
         return slot
     if len(now) != 1:
-        raise RefusedSample(after.id, f"the regions of one word must have one colour, got {' and '.join(sorted(now))}")
+        raise RefusedSample(after.id, f"the regions of one slot must have one colour, got {' and '.join(sorted(now))}")
     return slot.answered(now.pop())
 
 
@@ -95,7 +93,7 @@ def _drawn(sample: Sample, colors: tuple[str, ...], regions: tuple[Region, ...],
     shown = {word for region in regions for word in region.attributes}
     others = [color for color in colors if color not in shown]
     if not others:
-        raise RefusedSample(sample.id, "the regions have every colour between them, none is left to give")
+        raise RefusedSample(sample.id, "at least one colour must be unused by the selected regions, none is")
     return others[int(rng.integers(len(others)))]
 
 
@@ -108,13 +106,13 @@ def _redrawn(sample: Sample, regions: tuple[Region, ...], color: str) -> Sample:
 
 
 def _retinted(sample: Sample, rects: tuple[Rect, ...], color: str) -> Sample:
-    def named(region: Region) -> Region:
-        kept = without_words(region.attributes, COLOR_WORDS)
-        return replace(region, attributes=(*kept, color))
+    def renamed(region: Region) -> Region:
+        others = without_words(region.attributes, COLOR_WORDS)
+        return replace(region, attributes=(*others, color))
 
     how = f"recolor {color} {[tuple(rect) for rect in rects]}"
     image = image_of(sample).edited(how, partial(_tinted, rects=rects, color=color))
-    return replace(sample, image=image, regions=after_edit(sample, rects, named))
+    return replace(sample, image=image, regions=after_edit(sample, rects, renamed))
 
 
 def _tinted(
@@ -126,8 +124,8 @@ def _tinted(
 
 
 def _at_luma(lumas: Float[np.ndarray, "pixels"], color: Float[np.ndarray, "3"]) -> Float[np.ndarray, "pixels 3"]:
-    """Return the colour's hue at each luma: its chroma, scaled down until every channel lies within 0-255."""
-    chroma = color - color @ LUMA  # has no luma of its own, so adding any amount of it keeps the pixel's
+    """Return the colour's hue at each luma: its chroma, scaled down so that every channel is within 0-255."""
+    chroma = color - color @ LUMA  # has luma 0, so that adding a multiple of it keeps the pixel's luma
     room = np.where(chroma > 0, (255 - lumas[:, None]) / chroma, lumas[:, None] / -chroma)
     tinted: np.ndarray = lumas[:, None] + np.minimum(room.min(axis=1, keepdims=True), 1) * chroma
     return tinted

@@ -1,4 +1,4 @@
-"""Which regions a perturbation is about, which pixels are theirs, and what the image still shows afterwards."""
+"""Selection of target regions, their pixels, and the update of regions after an edit of the image."""
 
 from __future__ import annotations
 
@@ -12,17 +12,14 @@ import numpy as np
 from jaxtyping import Bool
 
 from vlaudit.errors import RefusedSample
-from vlaudit.samples import COLORS, Box, Image, Phrase, Region, Sample, Slot
-
-COLOR_WORDS = frozenset({*COLORS, "grey"})
-ACHROMATIC = frozenset({"black", "white", "gray", "grey"})
+from vlaudit.samples import Box, Image, Phrase, Region, Sample, Slot
 
 HIDDEN = "hidden"
-"""As a target: the regions that the caption's hidden words name."""
+"""Target that selects the regions of the caption's hidden words."""
 
 
 class Rect(NamedTuple):
-    """Whole pixels: rows `top` to `bottom` and columns `left` to `right`, half-open."""
+    """Rectangle of whole pixels: rows `top` to `bottom` and columns `left` to `right`, half-open."""
 
     left: int
     top: int
@@ -30,17 +27,17 @@ class Rect(NamedTuple):
     bottom: int
 
     @property
-    def cut(self) -> tuple[slice, slice]:
-        """Index of these pixels in an array (height, width, ...)."""
+    def slices(self) -> tuple[slice, slice]:
+        """Index of the pixels in an array (height, width, ...)."""
         return slice(self.top, self.bottom), slice(self.left, self.right)
 
     @property
     def area(self) -> int:
-        """The number of pixels; 0 where it is turned inside out."""
+        """Number of pixels; 0 if a width or height is negative."""
         return max(self.right - self.left, 0) * max(self.bottom - self.top, 0)
 
-    def shared(self, other: Rect) -> int:
-        """Return how many pixels both hold."""
+    def overlap(self, other: Rect) -> int:
+        """Return the number of pixels in both rectangles."""
         return Rect(
             max(self.left, other.left),
             max(self.top, other.top),
@@ -50,7 +47,7 @@ class Rect(NamedTuple):
 
 
 def rect_of(box: Box, image: Image) -> Rect:
-    """Return every pixel that the box touches, within the image: rounded outward, so that nothing of it stays."""
+    """Return all pixels of the image that the box touches: rounded outward, so that an edit covers the whole box."""
     return Rect(
         max(math.floor(box.left), 0),
         max(math.floor(box.top), 0),
@@ -60,39 +57,39 @@ def rect_of(box: Box, image: Image) -> Rect:
 
 
 def mask_of(rects: Iterable[Rect], height: int, width: int) -> Bool[np.ndarray, "{height} {width}"]:
-    """Return True for each pixel that one of the rectangles holds."""
+    """Return True for each pixel inside any of the rectangles."""
     mask = np.zeros((height, width), dtype=bool)
     for rect in rects:
-        mask[rect.cut] = True
+        mask[rect.slices] = True
     return mask
 
 
 def image_of(sample: Sample) -> Image:
-    """Return the sample's image; refused where it has none."""
+    """Return the sample's image; raise `RefusedSample` if it has none."""
     if sample.image is None:
         raise RefusedSample(sample.id, "it has no image")
     return sample.image
 
 
 def targets(sample: Sample, of: str | tuple[str, ...]) -> tuple[Region, ...]:
-    """Return the regions that `of` names: region ids, a slot kind, or `"hidden"`; refused where there is none.
+    """Return the regions that `of` selects: region ids, a slot kind, or `"hidden"`.
 
-    A slot kind ("color", "object", ...) names the regions of every slot of that kind; `"hidden"` the regions
-    of the slots and phrases that lie inside a hidden span of the caption. An empty tuple names nothing, and
-    is no refusal.
+    A slot kind ("color", "object", ...) selects the regions of every slot of that kind. `"hidden"` selects the regions
+    of the slots and phrases inside a hidden span of the caption. An empty tuple selects nothing.
+    Raises `RefusedSample` if an id is unknown, or if a kind or `"hidden"` selects no region.
     """
     if isinstance(of, tuple):
         return tuple(_region(sample, region_id) for region_id in of)
     parts: list[Slot | Phrase] = [*sample.slots, *sample.phrases]
-    named = [part for part in parts if _asked(sample, part, of)]
-    ids = dict.fromkeys(region_id for part in named for region_id in part.region_ids)
+    selected = [part for part in parts if _is_selected(sample, part, of)]
+    ids = dict.fromkeys(region_id for part in selected for region_id in part.region_ids)
     if not ids:
-        what = "hidden word" if of == HIDDEN else f"{of} slot"
-        raise RefusedSample(sample.id, f"no {what} of its caption is linked to a region")
+        description = "hidden word" if of == HIDDEN else f"{of} slot"
+        raise RefusedSample(sample.id, f"no {description} of its caption is linked to a region")
     return tuple(sample.region(region_id) for region_id in ids)
 
 
-def _asked(sample: Sample, part: Slot | Phrase, of: str) -> bool:
+def _is_selected(sample: Sample, part: Slot | Phrase, of: str) -> bool:
     if of == HIDDEN:
         return any(start <= part.start and part.end <= end for start, end in sample.hidden_phrases)
     return isinstance(part, Slot) and part.kind == of
@@ -106,54 +103,55 @@ def _region(sample: Sample, region_id: str) -> Region:
 
 
 def target_rects(sample: Sample, of: str | tuple[str, ...]) -> tuple[Rect, ...]:
-    """Return the pixels of the regions that `of` names; refused where a box leaves its image altogether."""
+    """Return the pixels of the regions that `of` selects; raise `RefusedSample` if a box has none in its image."""
     image = image_of(sample)
     rects = tuple(rect_of(region.box, image) for region in targets(sample, of))
     if any(rect.left >= rect.right or rect.top >= rect.bottom for rect in rects):
-        raise RefusedSample(sample.id, "a box lies outside the image or has no area")
+        raise RefusedSample(sample.id, "every selected box must have an area inside the image, one has none")
     return rects
 
 
-def after_edit(sample: Sample, rects: Sequence[Rect], mostly: Callable[[Region], Region]) -> tuple[Region, ...]:
-    """Return the regions after the pixels in `rects` changed: `mostly` is applied where more than half of one did.
+def after_edit(sample: Sample, rects: Sequence[Rect], update: Callable[[Region], Region]) -> tuple[Region, ...]:
+    """Return the regions after an edit of the pixels in `rects`.
 
-    What a detector said of a region that was touched is forgotten: it would describe pixels that are gone.
+    `update` is applied to regions with more than half of their pixels edited. Regions with any edited pixel lose their
+    detector features, because these describe the previous pixels.
     """
     regions = []
-    for region, share in zip(sample.regions, shares(sample, rects), strict=True):
-        touched = forgotten(region) if share > 0 else region
-        regions.append(mostly(touched) if share > 0.5 else touched)
+    for region, share in zip(sample.regions, covered_shares(sample, rects), strict=True):
+        edited = without_features(region) if share > 0 else region
+        regions.append(update(edited) if share > 0.5 else edited)
     return tuple(regions)
 
 
-def shares(sample: Sample, rects: Sequence[Rect]) -> list[float]:
-    """Return which share of each region's own pixels, 0 to 1, lies in one of the rectangles."""
+def covered_shares(sample: Sample, rects: Sequence[Rect]) -> list[float]:
+    """Return the share of each region's pixels, 0 to 1, that is inside any of the rectangles."""
     image = image_of(sample)
     mask = mask_of(rects, image.height, image.width)
-    owns = (mask[rect_of(region.box, image).cut] for region in sample.regions)
-    return [float(own.mean()) if own.size else 0.0 for own in owns]
+    covered = (mask[rect_of(region.box, image).slices] for region in sample.regions)
+    return [int(np.count_nonzero(pixels)) / pixels.size if pixels.size else 0.0 for pixels in covered]
 
 
-def forgotten(region: Region) -> Region:
-    """Return the region without what a detector said of it.
+def without_features(region: Region) -> Region:
+    """Return the region without detector features, classes and confidence.
 
-    An adapter with an encoder looks at the changed pixels itself; one without refuses the sample, with the reason.
+    An adapter with an encoder reads the edited pixels instead; an adapter without one refuses the sample.
     """
     return replace(region, features=None, classes=None, confidence=None)
 
 
-def blocked(region: Region) -> Region:
-    """Return the region with all its features at zero, as masked regions are given to region-feature models.
+def with_zero_features(region: Region) -> Region:
+    """Return the region with all features zero, the form in which region-feature models receive masked regions.
 
-    One without features stays without: its pixels say that it is gone.
+    A region without features stays without them: its edited pixels show that it is covered.
     """
     if region.features is None:
-        return forgotten(region)
+        return without_features(region)
     return replace(region, features=np.zeros_like(region.features), classes=None, confidence=None)
 
 
 def without_words(attributes: tuple[str, ...], words: frozenset[str]) -> tuple[str, ...]:
-    """Return the attributes that hold none of these words.
+    """Return the attributes that contain none of the words.
 
     >>> without_words(("red", "tall", "dark red"), frozenset({"red"}))
     ('tall',)

@@ -1,4 +1,4 @@
-"""Change words of the caption and leave the image alone: sides exchanged, colours exchanged, one word foiled."""
+"""Edits of words in the caption with an unchanged image: exchanged sides, exchanged colours, and foils."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from vlaudit.perturbations.world import Foiling
 from vlaudit.samples import SIDES, Sample, Slot
 
 ASKED = "asked"
-"""As a kind: the slot that is tested."""
+"""Kind that selects the tested slot."""
 
 
 @dataclass(frozen=True)
 class SwapSides:
-    """Exchange left and right in the caption, where they name a side (slots of a kind that ends in "side").
+    """Exchange left and right in the slots of the caption that name a side (of a kind that ends in "side").
 
-    "The left shoe is left behind" keeps its verb. Twice is nothing. Refused where no side is named. Nothing
-    is drawn.
+    "The left shoe is left behind" keeps its verb. Applying it twice has no effect. Deterministic.
+    Raises `RefusedSample` if the caption names no side.
     """
 
     drawn_for: ClassVar[Owner] = "id"
 
     def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
-        """Return the sample with the other sides in its caption."""
+        """Return the sample with left and right exchanged in its caption."""
         sides = [slot for slot in sample.slots if slot.kind.endswith("side")]
         edits = [
             (slot.start, slot.end, exchanged_side(sample.text(slot)))
@@ -43,10 +43,10 @@ class SwapSides:
 
 @dataclass(frozen=True)
 class SwapColors:
-    """Exchange the first two different colours of the caption: which thing has which colour is all that changes.
+    """Exchange the first two different colours of the caption, so that only the binding of colours changes.
 
-    "A red ball on an orange box" becomes "An orange ball on a red box". Twice is nothing, where the articles
-    were right before. Refused where the caption names fewer than two colours. Nothing is drawn.
+    "A red ball on an orange box" becomes "An orange ball on a red box". Applying it twice has no effect if the
+    articles were correct. Deterministic. Raises `RefusedSample` if the caption names fewer than two colours.
     """
 
     drawn_for: ClassVar[Owner] = "id"
@@ -59,19 +59,19 @@ class SwapColors:
             if words[0] != words[1]:
                 return edit_caption(
                     sample,
-                    [*replacing(sample, colors[0], words[1]), *replacing(sample, second, words[0])],
+                    [*slot_edits(sample, colors[0], words[1]), *slot_edits(sample, second, words[0])],
                 )
         raise RefusedSample(sample.id, "its caption does not name two different colours")
 
 
 @dataclass(frozen=True)
 class Foil:
-    """Replace one slot of a kind by another word, drawn for the sample: true before, false after.
+    """Replace the word of one slot by another word at random, which makes the caption false.
 
-    `kind` is a kind of slots, or "asked" for the slot that is tested. The word is one of `words`; without them one that
-    the world knows to be false of the image; without such a world one of the slot's choices that no region has as its
-    label. Never one that the caption contains. "A" becomes "an" where the new word needs it. Refused where the
-    caption has no such slot, or no word is left.
+    `kind` is a kind of slots, or "asked" for the tested slot. The new word is one of `words`. Without `words` it is
+    false of the image according to the sample's world; without such a world it is a choice of the slot that is no
+    region's label. It is never a word of the caption. Articles are adapted ("a" to "an").
+    One random draw per sample. Raises `RefusedSample` if the caption has no such slot, or if no word is left.
     """
 
     kind: str = "color"
@@ -84,11 +84,11 @@ class Foil:
         if not slots:
             raise RefusedSample(sample.id, f"its caption has no {self.kind} slot")
         slot = slots[int(rng.integers(len(slots)))]
-        held = set(re.findall(r"\w+", sample.caption.lower()))
-        left = [word for word in self._candidates(sample, slot) if held.isdisjoint(re.findall(r"\w+", word.lower()))]
-        if not left:
-            raise RefusedSample(sample.id, f"there is no other word to put in for {sample.text(slot)!r}")
-        return edit_caption(sample, replacing(sample, slot, left[int(rng.integers(len(left)))]))
+        used = set(re.findall(r"\w+", sample.caption.lower()))
+        foils = [word for word in self._candidates(sample, slot) if used.isdisjoint(re.findall(r"\w+", word.lower()))]
+        if not foils:
+            raise RefusedSample(sample.id, f"no other word can replace {sample.text(slot)!r}")
+        return edit_caption(sample, slot_edits(sample, slot, foils[int(rng.integers(len(foils)))]))
 
     def _candidates(self, sample: Sample, slot: Slot) -> tuple[str, ...]:
         if self.words:
@@ -99,14 +99,14 @@ class Foil:
         return tuple(word for word in slot.choices if word not in labels)
 
 
-def replacing(sample: Sample, slot: Slot, word: str) -> list[Edit]:
-    """Return the edits that put `word` into the slot, written as the old word was, with the article it needs."""
+def slot_edits(sample: Sample, slot: Slot, word: str) -> list[Edit]:
+    """Return the edits that put `word` into the slot, with the case of the old word and the matching article."""
     edits: list[Edit] = [(slot.start, slot.end, cased_like(word, sample.text(slot)))]
     article = re.search(r"\b(an?)\s+$", sample.caption[: slot.start], flags=re.IGNORECASE)
     if article:
-        needed = "an" if word[0].lower() in "aeiou" else "a"
-        # a lone "A" says nothing of capitals throughout, so the first letter decides
-        written = article[1][0] + needed[1:]
-        if written.lower() != article[1].lower():
-            edits.append((*article.span(1), written))
+        correct = "an" if word[0].lower() in "aeiou" else "a"
+        # "A" may be a capital in a caption of small letters, so only the first letter keeps its case
+        cased = article[1][0] + correct[1:]
+        if cased.lower() != article[1].lower():
+            edits.append((*article.span(1), cased))
     return edits

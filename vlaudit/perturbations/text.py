@@ -1,4 +1,4 @@
-"""Edit a caption and move every span with it, exactly."""
+"""Edits of a caption that keep the spans of phrases, slots and hidden words exact."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from vlaudit.errors import UsageError
 from vlaudit.samples import SIDES, Phrase, Sample, Slot, Span
 
 Edit = tuple[int, int, str]
-"""Characters `start` to `end` of the caption and what stands there afterwards; `start == end` inserts."""
+"""Start and end (half-open) of the replaced characters of the caption, and the new text; `start == end` inserts."""
 
 _Part = TypeVar("_Part", Phrase, Slot)
 
@@ -18,11 +18,13 @@ _Part = TypeVar("_Part", Phrase, Slot)
 def edit_caption(sample: Sample, edits: Sequence[Edit]) -> Sample:
     """Return the sample with its caption edited and phrases, slots and hidden spans remapped.
 
-    Laws: a span that no edit touches covers the same characters; one that holds an edit, or equals it, covers
-    the replacement too; one that lies wholly inside a larger replaced stretch, or is deleted, is dropped,
-    because what it named is gone; text inserted at a span's border lies outside it; no edits give the sample
-    itself.
-    Raises `UsageError` where edits overlap or leave the caption, or where one cuts through a span's border.
+    - A span that no edit touches covers the same characters.
+    - A span that contains or equals an edit covers the new text too.
+    - A span strictly inside a larger edit, or deleted by one, is dropped, because its words are gone.
+    - Text that is inserted at the boundary of a span is outside it.
+    - Without edits, the sample itself is returned.
+
+    Raises `UsageError` if edits overlap, leave the caption, or cut through the boundary of a span.
     """
     if not edits:
         return sample
@@ -32,11 +34,11 @@ def edit_caption(sample: Sample, edits: Sequence[Edit]) -> Sample:
         pieces += [sample.caption[position:start], new]
         position = end
     caption = "".join([*pieces, sample.caption[position:]])
-    return respanned(sample, caption, lambda span: _moved(sample, span, ordered))
+    return replace_caption(sample, caption, lambda span: _moved(sample, span, ordered))
 
 
-def respanned(sample: Sample, caption: str, move: Callable[[Span], Span | None]) -> Sample:
-    """Return the sample with another caption, each span put where `move` says, or dropped where it says `None`."""
+def replace_caption(sample: Sample, caption: str, move: Callable[[Span], Span | None]) -> Sample:
+    """Return the sample with another caption; `move` maps old spans to new ones, or to `None` to drop them."""
     hidden = (move(span) for span in sample.hidden_phrases)
     return replace(
         sample,
@@ -58,7 +60,7 @@ def _checked(sample: Sample, edits: Sequence[Edit]) -> list[Edit]:
     for start, end, _ in ordered:
         if not position <= start <= end <= len(sample.caption):
             raise UsageError(
-                f"edits must lie inside the caption of sample {sample.id} ({len(sample.caption)} characters) "
+                f"edits must be inside the caption of sample {sample.id} ({len(sample.caption)} characters) "
                 f"and must not overlap, got {[edit[:2] for edit in ordered]}"
             )
         position = end
@@ -66,26 +68,26 @@ def _checked(sample: Sample, edits: Sequence[Edit]) -> list[Edit]:
 
 
 def _moved(sample: Sample, span: Span, edits: Sequence[Edit]) -> Span | None:
-    before = within = 0
+    before = inside = 0
     for start, end, new in edits:
         growth = len(new) - (end - start)
         if end <= span.start:
             before += growth
         elif span.start <= start and end <= span.end and start < span.end:
-            within += growth
+            inside += growth
         elif start <= span.start and span.end <= end:
             return None
         elif start < span.end and span.start < end:
             raise UsageError(
-                f"an edit of sample {sample.id} must not cut through the border of {sample.text(span)!r} "
+                f"an edit of sample {sample.id} must not cut through the boundary of {sample.text(span)!r} "
                 f"at {span.start}:{span.end}, got {start}:{end}"
             )
-    moved = Span(span.start + before, span.end + before + within)
+    moved = Span(span.start + before, span.end + before + inside)
     return moved if moved.start < moved.end else None
 
 
 def exchanged_side(word: str) -> str:
-    """Return "left" for "right" and "right" for "left", written as the word was.
+    """Return "left" for "right" and "right" for "left", with the case of `word`.
 
     >>> exchanged_side("Left")
     'Right'
@@ -94,7 +96,7 @@ def exchanged_side(word: str) -> str:
 
 
 def cased_like(word: str, model: str) -> str:
-    """Return the word in capitals, with a capital, or small, as `model` is written.
+    """Return the word in upper case, capitalized or in lower case, following `model`.
 
     >>> cased_like("blue", "RED"), cased_like("blue", "Red"), cased_like("blue", "red")
     ('BLUE', 'Blue', 'blue')

@@ -1,4 +1,4 @@
-"""Show the whole caption again, or test another word of it."""
+"""Unmasking of the whole caption, and the test of another word instead."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vlaudit.samples import Sample
 
 @dataclass(frozen=True)
 class Unmask:
-    """Hide nothing of the caption, so that the match of the whole caption can be read. Nothing is drawn."""
+    """Hide no word, so that the match score of the whole caption can be measured. Deterministic."""
 
     drawn_for: ClassVar[Owner] = "id"
 
@@ -25,9 +25,9 @@ class Unmask:
 
 @dataclass(frozen=True)
 class AskOther:
-    """Test the first slot of these kinds instead, alone hidden: a control that shows whether a model reads the image.
+    """Test the first slot of the given kinds instead, the only hidden one: a control of whether a model reads images.
 
-    Refused where the caption has no such slot. Nothing is drawn.
+    Deterministic. Raises `RefusedSample` if the caption has no such slot.
     """
 
     kinds: tuple[str, ...]

@@ -1,7 +1,7 @@
-"""What a perturbation may ask of a sample's world: what it was drawn from, or what its data set knows beside it.
+"""Protocols of a sample's world: its drawing, or further knowledge of its data set about the image.
 
-Structural protocols, because data sets and perturbations never import each other: a world only has to have the
-methods. Each raises `RefusedSample` where what is asked makes no sense for this sample.
+The protocols are structural, because data sets and perturbations must not import each other: a world only needs the
+methods. Each method raises `RefusedSample` if it is undefined for the sample.
 """
 
 from __future__ import annotations
@@ -16,64 +16,64 @@ from vlaudit.samples import Sample, Slot
 
 @runtime_checkable
 class Redrawable(Protocol):
-    """The image was drawn from this world, and can be drawn again with one thing changed, the rest equal to the pixel.
+    """A world that rendered the image and can render it again with one object changed and all other pixels equal.
 
-    Each method returns the sample with another image, and the regions and relations that it shows; the caption stays.
+    The methods return the sample with the new image, its regions and its relations; the caption stays.
     """
 
     @property
     def colors(self) -> tuple[str, ...]:
-        """The colours that a thing can have."""
+        """Colours that an object can have."""
         ...
 
     def shown_by(self, sample: Sample) -> bool:
-        """Say whether the sample's image is this world's drawing as it is: nothing covered, mirrored or turned grey."""
+        """Return whether the sample's image is the unedited drawing: not covered, mirrored or in grayscale."""
         ...
 
     def recolored(self, sample: Sample, region_id: str, color: str) -> Sample:
-        """Return the sample with one thing in another colour."""
+        """Return the sample with one object in another colour."""
         ...
 
     def moved(self, sample: Sample, region_id: str, rng: np.random.Generator) -> Sample:
-        """Return the sample with one thing, and what belongs to it, at another place where its caption stays true."""
+        """Return the sample with one object and its parts at another place where the caption stays true."""
         ...
 
 
 @runtime_checkable
 class Hinting(Protocol):
-    """Knows more text about the image."""
+    """A world with further text about the image."""
 
     def hint(self, sample: Sample, slot: Slot) -> str | None:
-        """Return context that makes the slot's word likely without naming it or a form of it."""
+        """Return context that makes the slot's word likely without containing it or a form of it; None without one."""
         ...
 
     def copy_hint(self, sample: Sample, slot: Slot) -> str | None:
-        """Return context that names the slot's word."""
+        """Return context that contains the slot's word; None without one."""
         ...
 
 
 @runtime_checkable
 class Foiling(Protocol):
-    """Knows what is not true of the image."""
+    """A world with words that are false of the image."""
 
     def foils(self, sample: Sample, slot: Slot) -> tuple[str, ...]:
-        """Return the answers of the slot's kind that are false of the image."""
+        """Return answers of the slot's kind that are false of the image."""
         ...
 
 
 @runtime_checkable
 class Clausal(Protocol):
-    """Knows where a caption falls into clauses."""
+    """A world with the boundary between the clauses of a caption."""
 
     def joint(self, sample: Sample) -> tuple[int, int] | None:
-        """Return where the words that join its two clauses start and end, white space around them included."""
+        """Return start and end of the text that joins the two clauses, with its white space; None for one clause."""
         ...
 
 
 def redrawable(sample: Sample) -> Redrawable | None:
     """Return the world that can redraw the sample's image; `None` for a photo.
 
-    Refused where the pixels were changed since: drawing again would undo that, so what redraws must come first.
+    Raises `RefusedSample` if the pixels were edited before, because redrawing would undo the edit.
     """
     if not isinstance(sample.world, Redrawable):
         return None

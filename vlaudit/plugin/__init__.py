@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from vlaudit.errors import VlauditError
+from vlaudit.execution.paused_gc import paused_gc
+from vlaudit.openmp import use_passive_wait
 from vlaudit.plugin.options import OPTIONS, add_options, families, read_options, unfinished
 
 
@@ -34,6 +36,7 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(str(error)) from None
     if options is not None:
         config.stash[OPTIONS] = options
+        use_passive_wait()
         _name_fixtures(config)
         if not hasattr(config, "workerinput"):  # a worker of pytest-xdist writes no report
             config.option.htmlpath = str(unfinished(options.html))
@@ -53,10 +56,11 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     options = session.config.stash.get(OPTIONS, None)
     if options is None:
         return
-    from vlaudit.plugin.session import AuditSession  # noqa: PLC0415 (torch is loaded only where needed)
-
     try:
-        audit = AuditSession.begin(options, session.config)
+        with paused_gc():
+            from vlaudit.plugin.session import AuditSession  # noqa: PLC0415 (torch is loaded only where needed)
+
+            audit = AuditSession.begin(options, session.config)
     except VlauditError as error:
         raise pytest.UsageError(str(error)) from None
     session.config.pluginmanager.register(audit, "vlaudit-session")

@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 from pytest_html.basereport import BaseReport
 
+from vlaudit.auditing.cases import cases_of, names_of
 from vlaudit.auditing.options import Options
 from vlaudit.auditing.record import Ledger, drawn_by
 from vlaudit.auditing.run import Run
 from vlaudit.errors import VlauditError
 from vlaudit.plugin.options import unfinished
-from vlaudit.plugin.outcomes import RUN, audited
+from vlaudit.plugin.outcomes import RUN, audited, case_of
 from vlaudit.plugin.uncaptured import Uncaptured
 from vlaudit.reporting.document import RunDocument
 from vlaudit.reporting.files import check_writable
@@ -48,6 +49,17 @@ class AuditSession:
             config.option.htmlpath = str(session._page)
             config.option.self_contained_html = True
         return session
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Check the names in the thresholds file, before any test is deselected."""
+        try:
+            audits = [item for item in items if isinstance(item, pytest.Function) and audited(item) is not None]
+            # A test that is selected by its id comes without the other cases of its module.
+            declared = [case for module in {item.module for item in audits} for case in cases_of(module)]
+            self.run.thresholds.check_names(names_of([*declared, *map(case_of, audits)]))
+        except (VlauditError, TypeError, ValueError) as error:
+            raise pytest.UsageError(str(error)) from None
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Note what the tests that were not deselected need."""

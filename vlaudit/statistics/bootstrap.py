@@ -16,8 +16,8 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
+import scipy
 from jaxtyping import Float
-from scipy import stats
 
 LEAST_DRAWS = 2000
 DRAWS_IN_A_TAIL = 50  # leaves a quantile uncertain by about a fiftieth of its distance from the value
@@ -84,7 +84,7 @@ def student_factor(images: int, alpha: float) -> float:
     >>> round(student_factor(40, 0.05), 3), round(student_factor(40, 0.0025), 3)
     (1.045, 1.083)
     """
-    student, normal = stats.t.isf(alpha / 2, images - 1), stats.norm.isf(alpha / 2)
+    student, normal = scipy.stats.t.isf(alpha / 2, images - 1), scipy.stats.norm.isf(alpha / 2)
     return float(student / normal * math.sqrt(images / (images - 1)))
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from jaxtyping import Float
-from scipy import stats
 
 from vlaudit.errors import DataError
 from vlaudit.statistics.base import Estimate
@@ -126,7 +126,7 @@ def rank_trend(values: Float[np.ndarray, "rows layers"]) -> Float[np.ndarray, "r
     >>> rank_trend(np.array([[1.0, 2.0, 5.0], [3.0, 2.0, 1.0], [4.0, 4.0, 4.0]])).tolist()
     [1.0, -1.0, 0.0]
     """
-    ranks = stats.rankdata(values, axis=1)
+    ranks = scipy.stats.rankdata(values, axis=1)
     ranks -= ranks.mean(1, keepdims=True)
     depth = np.arange(values.shape[1]) - (values.shape[1] - 1) / 2
     norm = np.sqrt((ranks**2).sum(1) * (depth**2).sum())

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from jaxtyping import Float
-from scipy import stats
 
 from vlaudit.errors import DataError
 from vlaudit.statistics.base import Estimate
@@ -139,7 +139,7 @@ def mean_interval(
     """Return the interval of a mean of independent images, and how it was made; `yes_or_no`: all are 0 or 1."""
     if yes_or_no:
         successes = round(float(means.sum()))
-        exact = stats.binomtest(successes, len(means)).proportion_ci(1 - alpha, method="exact")
+        exact = scipy.stats.binomtest(successes, len(means)).proportion_ci(1 - alpha, method="exact")
         return exact.low, exact.high, "exact"
     if bounds is not None:
         return *betting_interval(means, bounds, alpha, rng), "betting"

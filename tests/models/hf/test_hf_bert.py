@@ -14,10 +14,10 @@ from transformers import BertConfig, BertForMaskedLM, BertForPreTraining, BertMo
 import vlaudit
 from vlaudit.errors import CheckpointError, VocabularyError
 from vlaudit.models.base import ForwardRequest, LoadOptions
-from vlaudit.models.check import check_adapter
+from vlaudit.models.checks import check_adapter
 from vlaudit.models.hf.bert import BERT
 from vlaudit.models.hf.folder import load_network
-from vlaudit.models.specimens import specimens
+from vlaudit.models.probe_samples import probe_samples
 from vlaudit.models.streams.contract import FeatureHeads, Inputs, MatchHead, RegionHead, Wanted, WordHead
 from vlaudit.samples import Sample, words_of
 from vlaudit.traces import Attention, Hidden, HiddenPieces, Match, Words
@@ -126,7 +126,7 @@ def test_the_audited_word_has_the_probability_that_the_class_gives_it(kept, refe
 
 def test_an_image_changes_nothing(kept):
     adapter = load(kept)
-    seen = specimens(adapter)[0]
+    seen = probe_samples(adapter)[0]
     blind = Sample("s", "i", None, seen.caption)
     readings = frozenset({Words(), Hidden("text"), Attention("text", "text")})
     one, other = (adapter.forward([ForwardRequest(s.hiding(seen.slots[0]), readings)])[0] for s in (seen, blind))
@@ -138,7 +138,7 @@ def test_it_keeps_what_it_declares_and_declares_no_image(kept):
     check_adapter(adapter)
     capabilities = adapter.capabilities
     assert (capabilities.architecture, capabilities.visual_unit, capabilities.match) == ("text-only", None, None)
-    assert adapter.refusal(ForwardRequest(specimens(adapter)[0], frozenset({Match()})))
+    assert adapter.refusal(ForwardRequest(probe_samples(adapter)[0], frozenset({Match()})))
 
 
 def test_it_carries_no_heads_that_read_an_image(network):

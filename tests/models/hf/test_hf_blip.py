@@ -14,7 +14,7 @@ from transformers.models.blip.image_processing_pil_blip import BlipImageProcesso
 import vlaudit
 from vlaudit.errors import CheckpointError, VocabularyError
 from vlaudit.models.base import ForwardRequest
-from vlaudit.models.check import check_adapter
+from vlaudit.models.checks import check_adapter
 from vlaudit.samples import Image, Sample, words_of
 from vlaudit.traces import Attention, Hidden, Match, Words
 

@@ -12,8 +12,8 @@ from transformers import LxmertConfig, LxmertForPreTraining
 import vlaudit
 from vlaudit.errors import CheckpointError
 from vlaudit.models.base import ForwardRequest
-from vlaudit.models.check import check_adapter
-from vlaudit.models.specimens import specimens
+from vlaudit.models.checks import check_adapter
+from vlaudit.models.probe_samples import probe_samples
 from vlaudit.models.streams.contract import Inputs, Wanted
 from vlaudit.traces import Match, RegionClasses
 
@@ -169,7 +169,7 @@ def test_it_keeps_what_it_declares(adapter):
 
 
 def test_match_and_classes_are_read_through_the_adapter(adapter, reference):
-    sample = specimens(adapter)[0]
+    sample = probe_samples(adapter)[0]
     trace = adapter.forward([ForwardRequest(sample, frozenset({Match(), RegionClasses()}))])[0]
     ids = [VOCABULARY.index(piece) for piece in ("[CLS]", *sample.caption.split(), "[SEP]")]
     features = torch.stack([torch.as_tensor(region.features, dtype=torch.float32) for region in sample.regions])

@@ -15,7 +15,7 @@ from transformers.models.vilt.image_processing_pil_vilt import ViltImageProcesso
 import vlaudit
 from vlaudit.errors import CheckpointError
 from vlaudit.models.base import ForwardRequest
-from vlaudit.models.check import check_adapter
+from vlaudit.models.checks import check_adapter
 from vlaudit.models.streams.pixels import HALF, PixelLayout, preprocess
 from vlaudit.samples import Box, Image, Sample, words_of
 from vlaudit.traces import Attention, Hidden, HiddenPieces, Match, Words

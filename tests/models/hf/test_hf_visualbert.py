@@ -12,10 +12,10 @@ from transformers import VisualBertConfig, VisualBertForPreTraining
 import vlaudit
 from vlaudit.errors import CheckpointError, RequestError
 from vlaudit.models.base import ForwardRequest, LoadOptions
-from vlaudit.models.check import check_adapter
+from vlaudit.models.checks import check_adapter
 from vlaudit.models.hf.folder import load_network, model_type
 from vlaudit.models.hf.visualbert import VISUAL_BERT
-from vlaudit.models.specimens import specimens
+from vlaudit.models.probe_samples import probe_samples
 from vlaudit.models.streams.contract import Inputs, RegionHead, Wanted
 from vlaudit.traces import Match
 
@@ -140,7 +140,7 @@ def test_it_keeps_what_it_declares(adapter):
 
 
 def test_match_is_the_log_odds_of_belonging_together(adapter, reference):
-    sample = specimens(adapter)[0]
+    sample = probe_samples(adapter)[0]
     answer = adapter.forward([ForwardRequest(sample, frozenset({Match()}))])[0][Match()]
     ids = [VOCABULARY.index(piece) for piece in ("[CLS]", *sample.caption.split(), "[SEP]")]
     features = torch.stack([torch.as_tensor(region.features, dtype=torch.float32) for region in sample.regions])

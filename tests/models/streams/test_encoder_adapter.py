@@ -14,10 +14,10 @@ from vlaudit.models.bundled import bundled_checkpoint
 from vlaudit.models.checkpoint import KeyReport
 from vlaudit.models.lxmert.config import LxmertConfig
 from vlaudit.models.lxmert.network import Lxmert
+from vlaudit.models.probe_samples import probe_samples
 from vlaudit.models.provenance import Provenance
 from vlaudit.models.region_encoder import RegionEncoder
 from vlaudit.models.region_encoder.network import RegionConfig, RegionNet
-from vlaudit.models.specimens import specimens
 from vlaudit.models.streams.adapter import EncoderAdapter
 from vlaudit.models.streams.find_encoder import find_encoder
 from vlaudit.models.uniter.config import UniterConfig
@@ -82,6 +82,9 @@ def adapter_of(words):
         with torch.no_grad():
             for parameter in network.parameters():
                 parameter.copy_(parameter.new_empty(parameter.shape).normal_(0, 0.3))
+            for module in network.modules():
+                if isinstance(module, torch.nn.LayerNorm):
+                    module.weight += 1  # else twelve layers shrink the effect of the image to less than rounding
         provenance = Provenance(name, None, "0" * 64, KeyReport(()), "small", "test")
         return EncoderAdapter(name, network, words, lambda: provenance, encoder=encoder)
 
@@ -110,7 +113,7 @@ def test_a_single_stream_has_one_softmax_and_all_stages_of_both(adapter_of, name
 def test_in_two_streams_every_slice_has_a_softmax_of_its_own(adapter_of):
     adapter = adapter_of("lxmert")
     assert (adapter.capabilities.architecture, adapter.capabilities.joint_softmax) == ("two-stream", False)
-    sample = specimens(adapter)[0]
+    sample = probe_samples(adapter)[0]
     readings = {Attention(q, k) for q, k in adapter.capabilities.attention}
     (trace,) = adapter.forward([ForwardRequest(sample, frozenset(readings))])
     for reading in readings:
@@ -119,7 +122,7 @@ def test_in_two_streams_every_slice_has_a_softmax_of_its_own(adapter_of):
 
 def test_the_global_region_is_the_mean_and_is_no_place(adapter_of):
     adapter = adapter_of("ctrl_vilbert")
-    sample = specimens(adapter)[0]
+    sample = probe_samples(adapter)[0]
     (trace,) = adapter.forward([ForwardRequest(sample, frozenset({Hidden("image"), RegionClasses()}))])
     assert trace.image.boxes[0] is None
     assert trace.image.places == (1, 2, 3)
@@ -130,7 +133,7 @@ def test_the_global_region_is_the_mean_and_is_no_place(adapter_of):
 def test_regions_without_features_are_encoded_from_their_pixels(adapter_of):
     """The same features, given or encoded, give the same answer; and pixels inside the box are what counts."""
     adapter = adapter_of("uniter", encoder())
-    sample = specimens(adapter)[0]
+    sample = probe_samples(adapter)[0]
     on_grid = (Box(0, 0, 18, 32), Box(18, 0, 36, 16), Box(36, 0, 48, 12))
     regions = (replace(r, features=None, box=box) for r, box in zip(sample.regions, on_grid, strict=True))
     bare = replace(sample, regions=tuple(regions))
@@ -147,7 +150,7 @@ def test_regions_without_features_are_encoded_from_their_pixels(adapter_of):
 def test_encoded_regions_are_told_where_they_are_not_what_shape_they_have(adapter_of):
     """Two boxes that round to one place are one to the model; features from a file keep their exact boxes."""
     adapter = adapter_of("uniter", encoder())
-    sample = specimens(adapter)[0]
+    sample = probe_samples(adapter)[0]
     flat = replace(sample, image=sample.image.edited("flat", np.zeros_like))
 
     def match(box, features):
@@ -167,7 +170,7 @@ def request(sample, reading=Match()):  # noqa: B008 (frozen)
 
 def test_what_cannot_be_read_is_refused_with_its_reason(adapter_of):
     adapter = adapter_of("uniter")
-    sample = specimens(adapter)[0]
+    sample = probe_samples(adapter)[0]
     first = sample.regions[0]
 
     def with_first(**changes):
@@ -184,7 +187,7 @@ def test_what_cannot_be_read_is_refused_with_its_reason(adapter_of):
     }
     for reason, wrong in cases.items():
         assert reason in adapter.refusal(request(wrong))
-        with pytest.raises(RequestError, match="specimen-0"):
+        with pytest.raises(RequestError, match="probe-0"):
             adapter.forward([request(wrong)])
     assert "not single pieces" in adapter.refusal(request(sample, Words(("dachshund",))))
     assert adapter.refusal(request(with_first(box=Box(-0.5, 0, 16, 32.5)))) is None  # rounded when it was stored
@@ -227,7 +230,7 @@ def test_a_caption_is_tokenized_once_from_planning_to_its_answer(adapter_of, mon
     monkeypatch.setattr(
         type(adapter._vocabulary), "pieces", lambda self, text: tokenized.append(text) or pieces(self, text)
     )
-    samples = [replace(s, caption=f"{s.caption} big big", phrases=(), slots=()) for s in specimens(adapter)]
+    samples = [replace(s, caption=f"{s.caption} big big", phrases=(), slots=()) for s in probe_samples(adapter)]
     for _ in range(2):
         assert [adapter.refusal(request(sample)) for sample in samples] == [None] * len(samples)
     adapter.forward([request(sample) for sample in samples])
@@ -236,7 +239,7 @@ def test_a_caption_is_tokenized_once_from_planning_to_its_answer(adapter_of, mon
 
 def test_a_caption_longer_than_the_training_is_refused_not_cut(adapter_of):
     adapter = adapter_of("lxmert")
-    sample = replace(specimens(adapter)[0], phrases=(), slots=())
+    sample = replace(probe_samples(adapter)[0], phrases=(), slots=())
     longest, longer = (replace(sample, caption=" ".join(["dog"] * words)) for words in (18, 19))
     assert adapter.refusal(request(longest)) is None
     assert "its caption has 21 tokens with [CLS] and [SEP], this model was trained on 20" in adapter.refusal(

@@ -9,7 +9,7 @@ from volta_cases import CASES, network_of
 
 import vlaudit
 from vlaudit.errors import CheckpointError
-from vlaudit.models.check import check_adapter
+from vlaudit.models.checks import check_adapter
 from vlaudit.models.volta.config import PUBLISHED
 from vlaudit.models.volta.network import aliases
 

@@ -23,7 +23,7 @@ PUBLISHED_VOCABULARY = "bert-base-uncased"
 
 def load(options: LoadOptions) -> EncoderAdapter:
     """Load ALBEF; `CheckpointError` or `VocabularyError` before anything is computed where the files are not right."""
-    file = open_weights(options.checkpoint)
+    file = open_weights(options.weights)
     config = sizes_of(file, AlbefConfig.from_tensors, family="ALBEF")
     file, config = _at_resolution(file, config, options.image_size)
     network, keys = _network(file, config, options)

@@ -103,13 +103,13 @@ def folder_of(checkpoint: Path) -> Path:
 
 
 def load_network(kind: Kind, options: LoadOptions) -> tuple[Network, WeightsFile, KeyReport]:
-    """Build the class from the config, load the weights of `options.checkpoint` (a folder or a file in it), wrap it.
+    """Build the class from the config, load the weights of `options.weights` (a folder or a file in it), wrap it.
 
     Returns the network, ready for inference, the opened file, and the report of its tensors.
     Raises `CheckpointError`, one message: no config.json, another model_type, an unsupported setting, sharded weights,
     tensors that are missing, unexpected, of a wrong shape or not finite, unsupported preprocessing.
     """
-    weights = find_weights(options.checkpoint)
+    weights = find_weights(options.weights)
     config = read_config(weights.parent)
     _check(kind, weights.parent / "config.json", config)
     file = renamed_norms(open_weights(weights))

@@ -24,7 +24,7 @@ def load_bert(options: LoadOptions) -> EncoderAdapter:
 
 def load_vilt(options: LoadOptions) -> EncoderAdapter:
     """Load ViLT, of the class that config.json names, from a folder like BERT's; errors are the same."""
-    return load_kind("vilt", choose_kind((VILT_WORDS, VILT_RANKING), options.checkpoint), options)
+    return load_kind("vilt", choose_kind((VILT_WORDS, VILT_RANKING), options.weights), options)
 
 
 def load_blip(options: LoadOptions) -> EncoderAdapter:
@@ -32,7 +32,7 @@ def load_blip(options: LoadOptions) -> EncoderAdapter:
 
     Its word table ends with two rows, [DEC] and [ENC], that published vocabularies do not list.
     """
-    return load_kind("blip", choose_kind((BLIP,), options.checkpoint), options, unlisted=2)
+    return load_kind("blip", choose_kind((BLIP,), options.weights), options, unlisted=2)
 
 
 def load_visualbert_folder(options: LoadOptions) -> EncoderAdapter:
@@ -42,7 +42,7 @@ def load_visualbert_folder(options: LoadOptions) -> EncoderAdapter:
 
 def is_visualbert_folder(options: LoadOptions) -> bool:
     """Return whether the config.json of a checkpoint is transformers' VisualBERT's, not the controlled model's."""
-    return model_type(options.checkpoint) == VISUAL_BERT.model_type
+    return model_type(options.weights) == VISUAL_BERT.model_type
 
 
 def load_kind(name: str, kind: Kind, options: LoadOptions, *, unlisted: int = 0) -> EncoderAdapter:

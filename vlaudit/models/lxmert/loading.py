@@ -25,7 +25,7 @@ def load(options: LoadOptions) -> EncoderAdapter:
 
     Raises `CheckpointError` or `VocabularyError` before anything is computed where the files are not right.
     """
-    file = _opened(options.checkpoint)
+    file = _opened(options.weights)
     config = sizes_of(file, LxmertConfig.from_tensors, family=FAMILY)
     network, keys = load_into(partial(Lxmert, config), file, KeyRules(aliases=ALIASES), options, family=FAMILY)
     network.tie()

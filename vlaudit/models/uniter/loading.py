@@ -18,7 +18,7 @@ PUBLISHED_VOCABULARY = "bert-base-cased"
 
 def load(options: LoadOptions) -> EncoderAdapter:
     """Load UNITER; `CheckpointError` or `VocabularyError` before anything is computed where the files are not right."""
-    file = open_weights(options.checkpoint)
+    file = open_weights(options.weights)
     config = sizes_of(file, UniterConfig.from_tensors, family=FAMILY)
     network, keys = load_into(partial(Uniter, config), file, KeyRules(aliases=ALIASES), options, family=FAMILY)
     network.tie()

@@ -41,7 +41,7 @@ def load(options: LoadOptions, *, family: str) -> EncoderAdapter:
 
     A file without config.json is assumed to have the published sizes.
     """
-    file = without_prefix(open_weights(options.checkpoint), "module.")
+    file = without_prefix(open_weights(options.weights), "module.")
     _check_family(file, family)
     config = _config(file, family)
     network, keys = load_into(partial(VoltaNetwork, config), file, _rules(config), options, family=family)

@@ -1,7 +1,7 @@
 """Figures and tables that a report shows under a finding.
 
-Each is a frozen dataclass of settings that names its design, and is drawn by `render(table, units)` into a
-self-contained fragment of HTML that follows the page's light and dark colours and has its numbers as text.
+Each exhibit is a frozen dataclass of settings that names its design. `render(table, units)` returns a self-contained
+fragment of HTML, which uses the page's light and dark colours and contains its numbers as text.
 """
 
 from vlaudit.reporting.exhibits.bars import Bars

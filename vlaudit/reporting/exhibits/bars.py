@@ -1,4 +1,4 @@
-"""Bars of means with whiskers, optionally in groups."""
+"""Bar charts of means with whiskers, optionally in groups."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from vlaudit.tables import Table
 
 
 class _Bar(NamedTuple):
-    """One bar; places along the axis in percent."""
+    """One bar; positions along the axis in percent."""
 
     label: str
     mean: Mean
@@ -32,8 +32,9 @@ class _Bar(NamedTuple):
 class Bars:
     """Means of columns as bars with whiskers.
 
-    `bars` maps a label to a column of `design`; `groups` a heading to labels, which then share their colours in order.
-    `bounds` is the axis; with None it spans from 0 (or the lowest value) to the highest. `unit` names the quantity.
+    `bars` maps labels to columns of `design`. `groups` maps headings to labels; bars in equal positions share a colour.
+    `bounds` is the range of the axis; with None it is from 0 (or the lowest value) to the highest value. `unit` names
+    the quantity.
     """
 
     title: str
@@ -48,17 +49,17 @@ class Bars:
     def __post_init__(self) -> None:
         unknown = {label for labels in self.groups.values() for label in labels} - set(self.bars)
         if unknown:
-            raise UsageError(f"bars {self.title!r}: groups may name labels of `bars` only, got {sorted(unknown)}")
+            raise UsageError(f"Bars {self.title!r}: groups must name labels of bars, got {sorted(unknown)}")
 
     @property
     def columns(self) -> frozenset[str]:
-        """The columns that it reads."""
+        """Columns of the bars."""
         return frozenset(self.bars.values())
 
     def render(self, table: Table, units: Mapping[str, Unit]) -> str:
         """Draw the bars."""
         means = {label: clustered_mean(table, column) for label, column in self.bars.items()}
-        low, high = self.bounds or _reach(list(means.values()))
+        low, high = self.bounds or _range(list(means.values()))
         groups = {
             heading: [self._bar(label, means[label], low, high, place) for place, label in enumerate(labels)]
             for heading, labels in (self.groups or {"": list(self.bars)}).items()
@@ -66,17 +67,17 @@ class Bars:
         return fill("bars.html", exhibit=self, groups=groups, axis=(low, high), whiskers=NOTE)
 
     def _bar(self, label: str, mean: Mean, low: float, high: float, place: int) -> _Bar:
-        series = place if self.groups else 0  # without groups, colour would say nothing
+        series = place if self.groups else 0  # without groups, colours have no meaning
         return _bar(label, mean, (low, high), series)
 
     def plain(self, table: Table) -> dict[str, Any]:
-        """Return what `joined_bars` needs, in plain values."""
+        """Return the input of `joined_bars` as plain values."""
         means = {label: clustered_mean(table, column) for label, column in self.bars.items()}
         groups = {heading: list(labels) for heading, labels in (self.groups or {"": list(self.bars)}).items()}
         return {
             **{name: getattr(self, name) for name in ("title", "unit", "note")},
             "kind": "bars",
-            "axis": list(self.bounds or _reach(list(means.values()))),
+            "axis": list(self.bounds or _range(list(means.values()))),
             "groups": groups,
             "means": {
                 label: [*(float(part) for part in mean[:3]), mean.units, mean.images] for label, mean in means.items()
@@ -87,7 +88,7 @@ class Bars:
 def joined_bars(plain: Mapping[str, Mapping[str, Any]], models: Sequence[str]) -> str:
     """Draw the same `Bars` of several models: one group per label, one bar per model.
 
-    `plain` holds the results of `Bars.plain` by model; `models` are all models of the page.
+    `plain` maps models to results of `Bars.plain`; `models` are all models of the page.
     """
     first = next(iter(plain.values()))
     low, high = zip(*(one["axis"] for one in plain.values()), strict=True)
@@ -117,7 +118,7 @@ def _bar(label: str, mean: Mean, axis: tuple[float, float], series: int) -> _Bar
     return _Bar(label, mean, start, end - start, at(float(mean.low)), at(float(mean.high)), series)
 
 
-def _reach(means: Sequence[Mean]) -> tuple[float, float]:
+def _range(means: Sequence[Mean]) -> tuple[float, float]:
     low = min(0.0, *(float(mean.low) for mean in means))
     high = max(0.0, *(float(mean.high) for mean in means))
     return (low, high) if high > low else (0.0, 1.0)

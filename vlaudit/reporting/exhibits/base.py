@@ -1,4 +1,4 @@
-"""Drawing of exhibits; one that cannot be drawn gives its reason and stops nothing."""
+"""Drawing of exhibits; an exhibit that cannot be drawn is replaced by the reason."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ from vlaudit.reporting.templating import fill
 from vlaudit.tables import Table
 
 SERIES = 8
-"""Number of series that have a colour and a dash of their own."""
+"""Number of series with distinct colours and dashes."""
 
 SAMPLES_OF_SEVERAL = 2
-"""Number of samples per model where several models are shown: pictures make up most of a page's size."""
+"""Number of samples per model on a page of several models, because pictures take most of a page's size."""
 
 
 @runtime_checkable
 class OfSamples(Protocol):
-    """An exhibit that shows single samples, at most `count` of them: a dataclass."""
+    """Protocol of exhibits (dataclasses) that show at most `count` single samples."""
 
     count: int
 
 
 @runtime_checkable
 class Joinable(Protocol):
-    """An exhibit that can be drawn into one picture with those of other models, by `joined`."""
+    """Protocol of exhibits that `joined` can draw for several models in one picture."""
 
     def plain(self, table: Table) -> dict[str, Any]:
-        """Return the data of the picture as plain values; "kind" names how it is drawn."""
+        """Return the data of the picture as plain values; "kind" selects the drawing function."""
         ...
 
 
 class Drawn(NamedTuple):
-    """An exhibit drawn for one model; plain values, so that it can leave a process.
+    """Exhibit drawn for one model, as plain values that can be sent between processes.
 
-    `lacks` is the reason where it could not be drawn. `samples` is true where it shows single samples. `plain` holds
-    the data for one picture of several models, where the exhibit supports that.
+    `lacks` is the reason if it could not be drawn. `samples` is true if it shows single samples. `plain` is the data
+    for one picture of several models, or None if the exhibit does not support that.
     """
 
     title: str
@@ -57,9 +57,10 @@ def draw(
     *,
     several: bool = False,
 ) -> list[Drawn]:
-    """Draw the exhibits of a finding, each from the table of its design; those of unmeasured designs are left out.
+    """Draw the exhibits of a finding from the tables of their designs; exhibits of unmeasured designs are left out.
 
-    `measured` maps the id of a design to its table and units. For a page of `several` models fewer samples are shown.
+    `measured` maps design ids to the table and the units by id. With `several` models on the page, fewer samples are
+    shown.
     """
     return [
         _draw(exhibit, *measured[exhibit.design.id], several=several)
@@ -72,7 +73,7 @@ def _draw(exhibit: Exhibit, table: Table, units: Mapping[str, Unit], *, several:
     samples = isinstance(exhibit, OfSamples)
     if several and isinstance(exhibit, OfSamples):
         few = min(exhibit.count, SAMPLES_OF_SEVERAL)
-        exhibit = replace(exhibit, count=few)  # type: ignore[type-var]  # a dataclass, as it says
+        exhibit = replace(exhibit, count=few)  # type: ignore[type-var]  # a dataclass by contract
     try:
         html = _filled(exhibit, table, units)
         plain = exhibit.plain(table) if several and isinstance(exhibit, Joinable) else None
@@ -85,13 +86,13 @@ def _draw(exhibit: Exhibit, table: Table, units: Mapping[str, Unit], *, several:
 def _filled(exhibit: Exhibit, table: Table, units: Mapping[str, Unit]) -> str:
     if not len(table):
         raise DataError("nothing was measured")
-    return str(exhibit.render(table, units))  # plain: markup cannot leave a process
+    return str(exhibit.render(table, units))  # plain text, because Markup objects cannot be sent between processes
 
 
 def render_exhibits(exhibits: Iterable[Exhibit], table: Table, units: Mapping[str, Unit]) -> Markup:
-    """Return all exhibits of a finding drawn from one table, one below another; units by their ids.
+    """Return all exhibits drawn from one table, one below another; `units` maps ids to units.
 
-    One that cannot be drawn is a sentence with the reason.
+    An exhibit that cannot be drawn is replaced by a sentence with the reason.
     """
     drawn = [_draw(exhibit, table, units, several=False) for exhibit in exhibits]
     return Markup("\n").join(Markup(one.html) for one in drawn)  # noqa: S704 (an exhibit escapes, by contract)

@@ -1,4 +1,4 @@
-"""Choice of the units to show: those at one end of a column, each image once."""
+"""Selection of the units to show: one end of a column, each image once."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from vlaudit.reporting.exhibits.clusters import numbers
 from vlaudit.tables import UNIT, Table
 
 Order = Literal["lowest", "highest", "largest"]
-"""End of a column: its lowest values, its highest, or those farthest from 0."""
+"""End of a column: its lowest values, its highest values, or the values farthest from 0."""
 
 
 def chosen(table: Table, column: str, order: Order, count: int) -> list[int]:
-    """Return the rows to show, the most extreme first; ties by unit id, each image once, NaN never."""
+    """Return the indices of the rows to show, most extreme first; ties by unit id, each image once, never NaN."""
     values = numbers(table, column)
     keys = {"lowest": values, "highest": -values, "largest": -abs(values)}[order]
     rows: list[int] = []

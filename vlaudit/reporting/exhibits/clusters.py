@@ -1,7 +1,8 @@
-"""Means with intervals for drawings: images are resampled, as in every verdict, but no verdict reads these."""
+"""Means with bootstrap intervals over images, for drawings only; verdicts use the statistics of the criteria."""
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +17,7 @@ NOTE = "Whiskers and bands: 95%, images resampled; for reading, no verdict uses 
 
 
 class Mean(NamedTuple):
-    """The mean over images of the means over an image's units, with a 95% interval: three arrays of one shape."""
+    """Mean over images of the means over each image's units, with a 95% interval: three arrays of one shape."""
 
     value: Float[np.ndarray, "..."]
     low: Float[np.ndarray, "..."]
@@ -26,28 +27,33 @@ class Mean(NamedTuple):
 
 
 def numbers(table: Table, column: str) -> Float[np.ndarray, "rows ..."]:
-    """Return a column as numbers, true as 1; `DataError` where it holds something else."""
+    """Return a column as floats, true as 1; raise `DataError` if it is not numeric."""
     values = table[column]
     try:
         return np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise DataError(f"column {column!r} must hold numbers to be drawn, got {values.dtype}") from error
+        raise DataError(f"column {column!r} must contain numbers to be drawn, got {values.dtype}") from error
 
 
 def clustered_mean(table: Table, column: str) -> Mean:
-    """Return the mean of a column, of every place of its arrays by itself; `DataError` where no number is left.
+    """Return the mean of a column, elementwise for arrays, with percentile bootstrap intervals over images.
 
-    Units that hold NaN are left out. The interval is the percentile bootstrap over images, one matrix product.
+    Units with NaN are left out. Raises `DataError` if no unit remains.
     """
     values = numbers(table, column)
-    known = np.isfinite(values.reshape(len(values), -1)).all(axis=1)
-    if not known.any():
-        raise DataError(f"column {column!r} holds no number")
-    per_image = _per_image(values[known], table.images[known])
-    weights = np.random.default_rng(0).multinomial(len(per_image), np.full(len(per_image), 1 / len(per_image)), _DRAWS)
-    drawn = np.tensordot(weights / len(per_image), per_image, axes=1)
+    finite = np.isfinite(values.reshape(len(values), -1)).all(axis=1)
+    if not finite.any():
+        raise DataError(f"column {column!r} must contain numbers to be drawn, got only NaN or infinity")
+    per_image = _per_image(values[finite], table.images[finite])
+    drawn = np.tensordot(_resamples(len(per_image)), per_image, axes=1)
     low, high = np.percentile(drawn, _TAILS, axis=0)
-    return Mean(per_image.mean(axis=0), np.asarray(low), np.asarray(high), int(known.sum()), len(per_image))
+    return Mean(per_image.mean(axis=0), np.asarray(low), np.asarray(high), int(finite.sum()), len(per_image))
+
+
+@lru_cache(maxsize=1)  # the columns of a table have the same images
+def _resamples(images: int) -> Float[np.ndarray, "draws images"]:
+    """Return the weight of each image in each bootstrap sample."""
+    return np.random.default_rng(0).multinomial(images, np.full(images, 1 / images), _DRAWS) / images
 
 
 def _per_image(

@@ -1,4 +1,4 @@
-"""Confusion tables: true answers against given answers."""
+"""Confusion matrices: true answers against given answers."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ SWATCHES: Mapping[str, str] = {
     "orange": "#f08327",
     "gray": "#8c8c8c",
 }
-"""Swatch of each colour word."""
+"""Hexadecimal colour of the swatch of each colour word."""
 
 
 @dataclass(frozen=True)
 class Confusion:
-    """A table of true answers (rows) against given ones (columns), each row as shares of its number of units.
+    """Confusion matrix of true answers (rows) against given answers (columns), as shares of each row's units.
 
-    `truth` and `predicted` are columns of words, `labels` their order; answers beyond them are counted as "other".
+    `truth` and `predicted` are columns of words, `labels` their order; other answers are counted as "other".
     """
 
     title: str
@@ -49,27 +49,27 @@ class Confusion:
 
     @property
     def columns(self) -> frozenset[str]:
-        """The columns that it reads."""
+        """Columns of true and given answers."""
         return frozenset({self.truth, self.predicted})
 
     def render(self, table: Table, units: Mapping[str, Unit]) -> str:
-        """Draw the table."""
+        """Draw the matrix."""
         counts, columns = self._counts(table)
-        shown = counts.sum(axis=1) > 0
-        labels = [label for label, any_ in zip(self.labels, shown, strict=True) if any_]
+        occurs = counts.sum(axis=1) > 0
+        labels = [label for label, found in zip(self.labels, occurs, strict=True) if found]
         rows = {label: self._row(counts[list(self.labels).index(label)], label, columns) for label in labels}
         totals = {label: int(counts[list(self.labels).index(label)].sum()) for label in labels}
         return fill("confusion.html", exhibit=self, columns=columns, rows=rows, totals=totals, swatches=SWATCHES)
 
     def _counts(self, table: Table) -> tuple[Int[np.ndarray, "truths answers"], list[str]]:
-        """Count units by truth and answer; `DataError` where no truth is among the labels."""
+        """Return the counts of units by truth and answer; raise `DataError` if no truth is among the labels."""
         place = {label: i for i, label in enumerate(self.labels)}
         counts = np.zeros((len(place), len(place) + 1), dtype=np.int64)
         for true, given in zip(table[self.truth], table[self.predicted], strict=True):
             if true in place:
                 counts[place[true], place.get(given, len(place))] += 1
         if not counts.any():
-            raise DataError(f"column {self.truth!r} holds none of {', '.join(self.labels)}")
+            raise DataError(f"column {self.truth!r} must contain one of {', '.join(self.labels)}, got none")
         other = ["other"] if counts[:, -1].any() else []
         return (counts if other else counts[:, :-1]), [*self.labels, *other]
 

@@ -1,4 +1,4 @@
-"""Curves: values by layer, with bands."""
+"""Line plots of values per layer, with bands."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _SIZE = (5.2, 3.0)
-"""Inches; small, so that its text stays readable where a phone scales it down."""
+"""Width and height in inches; small, so that text stays readable when a phone scales the figure down."""
 _DASHES = ((), (4, 2), (6, 2, 1, 2), (1, 1.5), (6, 2, 1, 2, 1, 2), (2, 1), (9, 2), (4, 1, 4, 3))
-"""Strokes and gaps of each curve in line widths, none for a solid one: colour alone must not distinguish curves."""
-# matplotlib has no CSS variables: it draws in placeholder colours, which are then replaced by the page's
+"""Dashes and gaps of each curve in line widths, empty for a solid line: colour alone must not distinguish curves."""
+# matplotlib cannot write CSS variables: it draws in placeholder colours, which are replaced afterwards
 _INK, _FAINT = "#010203", "#040506"
 _PLACEHOLDERS = {
     _INK: "var(--muted)",
@@ -36,19 +36,19 @@ _PLACEHOLDERS = {
 }
 
 _UNWANTED = (
-    r"<style.*?</style>",  # it would reach beyond the drawing
+    r"<style.*?</style>",  # would apply to the whole page
     r"<metadata>.*?</metadata>",
-    r' id="[a-zA-Z0-9.]+_\d+"',  # numbered names, the same in every drawing; none of them is referred to
+    r' id="[a-zA-Z0-9.]+_\d+"',  # unreferenced ids, which every drawing repeats
     r"font-family: [^;]*; ",  # the page's own font
 )
 
 
 @dataclass(frozen=True)
 class Curves:
-    """Means of columns of arrays, one curve each, over the places of the arrays.
+    """Line plot of the means of columns of arrays over the positions of the arrays, one curve per column.
 
-    `curves` maps a label to a column of equal-length arrays (at most eight). `first` is the number of the first
-    position, `places` names positions that numbers do not describe. `axis` and `unit` name the two axes.
+    `curves` maps labels to columns of equal-length arrays (at most eight). Positions are numbered from `first`, or
+    named by `places`. `axis` and `unit` label the two axes.
     """
 
     title: str
@@ -64,12 +64,12 @@ class Curves:
     def __post_init__(self) -> None:
         if not 1 <= len(self.curves) <= SERIES:
             raise UsageError(
-                f"curves {self.title!r}: between 1 and {SERIES} curves can be distinguished, got {len(self.curves)}"
+                f"Curves {self.title!r}: curves must have between 1 and {SERIES} entries, got {len(self.curves)}"
             )
 
     @property
     def columns(self) -> frozenset[str]:
-        """The columns that it reads."""
+        """Columns of the curves."""
         return frozenset(self.curves.values())
 
     def render(self, table: Table, units: Mapping[str, Unit]) -> str:
@@ -82,7 +82,7 @@ class Curves:
         )
 
     def plain(self, table: Table) -> dict[str, Any]:
-        """Return what `joined_curves` needs, in plain values."""
+        """Return the input of `joined_curves` as plain values."""
         means = {label: clustered_mean(table, column) for label, column in self.curves.items()}
         return {
             **{name: getattr(self, name) for name in ("title", "axis", "unit", "note")},
@@ -99,8 +99,8 @@ class Curves:
 def joined_curves(plain: Mapping[str, Mapping[str, Any]], models: Sequence[str]) -> str:
     """Draw the same `Curves` of several models: one plot per curve, one line per model.
 
-    `plain` holds the results of `Curves.plain` by model; `models` are all models of the page (at most eight), so that
-    each keeps its colour.
+    `plain` maps models to results of `Curves.plain`; `models` are all models of the page (at most eight), so that each
+    has the same colour in every exhibit.
     """
     labels = dict.fromkeys(label for one in plain.values() for label in one["means"])
     first = next(iter(plain.values()))
@@ -121,8 +121,8 @@ def joined_curves(plain: Mapping[str, Mapping[str, Any]], models: Sequence[str])
 
 
 def _of_curve(plain: Mapping[str, Mapping[str, Any]], label: str) -> dict[str, Mean]:
-    held = {model: one["means"].get(label) for model, one in plain.items()}
-    return {model: _mean(*parts) for model, parts in held.items() if parts is not None}
+    means = {model: one["means"].get(label) for model, one in plain.items()}
+    return {model: _mean(*parts) for model, parts in means.items() if parts is not None}
 
 
 def _mean(value: list[float], low: list[float], high: list[float]) -> Mean:
@@ -130,7 +130,7 @@ def _mean(value: list[float], low: list[float], high: list[float]) -> Mean:
 
 
 def dashes(labels: Iterable[str]) -> dict[str, list[float]]:
-    """Return the dashes of each label for a key, in pixels."""
+    """Return the dash pattern of each label for a legend, in pixels."""
     return {label: [2 * length for length in dash] for label, dash in zip(labels, _DASHES, strict=False)}
 
 
@@ -160,13 +160,13 @@ def _figure(means: Mapping[int, Mean], places: Sequence[str], axis: str, unit: s
 
 
 def _svg(figure: Figure, *, salt: str) -> Markup:
-    """Return a drawing as SVG for a page: its text is text, its ids are its own, its colours are the page's."""
+    """Return a figure as SVG to embed in a page, with selectable text, unique ids and the page's colours."""
     from matplotlib import rc_context  # noqa: PLC0415
 
-    held = io.StringIO()
+    buffer = io.StringIO()
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": salt}):
-        figure.savefig(held, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    svg = held.getvalue()
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    svg = buffer.getvalue()
     svg = svg[svg.index("<svg") :]
     for unwanted in _UNWANTED:
         svg = re.sub(unwanted, "", svg, flags=re.DOTALL)

@@ -1,4 +1,4 @@
-"""Head maps: one value per head and layer."""
+"""Heat maps with one value per layer and head."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from vlaudit.tables import Table
 
 @dataclass(frozen=True)
 class HeadMap:
-    """The mean of a column of (layers, heads) arrays as a map; the highest is outlined.
+    """Heat map of the mean of a column of (layers, heads) arrays; the highest value is outlined.
 
-    `shape` is needed where the arrays are flat. `first_layer` is the number of the top row. `bounds` are the ends of
-    the scale, with None the lowest and highest value. `unit` names the quantity.
+    `shape` is required for flat arrays. `first_layer` is the number of the top row. `bounds` is the range of the scale;
+    with None it is from the lowest to the highest value. `unit` names the quantity.
     """
 
     title: str
@@ -37,7 +37,7 @@ class HeadMap:
 
     @property
     def columns(self) -> frozenset[str]:
-        """The columns that it reads."""
+        """The column of the map."""
         return frozenset({self.column})
 
     def render(self, table: Table, units: Mapping[str, Unit]) -> str:
@@ -55,12 +55,14 @@ class HeadMap:
         means = clustered_mean(table, self.column).value
         shape = self.shape or means.shape
         if len(shape) != 2 or means.size != shape[0] * shape[1]:
-            raise DataError(f"column {self.column!r} must hold (layers, heads) = {self.shape}, got {means.shape}")
+            raise DataError(
+                f"column {self.column!r} must have the shape (layers, heads) = {self.shape}, got {means.shape}"
+            )
         return means.reshape(shape)
 
 
 def _short(value: float) -> str:
-    """Return two decimals without the leading zero.
+    """Return the value with two decimals and without a leading zero.
 
     >>> _short(0.456), _short(-0.05), _short(1.0)
     ('.46', '-.05', '1.0')

@@ -1,4 +1,4 @@
-"""One picture of several models, where an exhibit can be drawn so."""
+"""Pictures that show the same exhibit of several models."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _DRAWN_BY: Mapping[str, Callable[[Mapping[str, Mapping[str, Any]], Sequence[str]
 
 
 def joined(plain: Mapping[str, Mapping[str, Any]], models: Sequence[str]) -> str | None:
-    """Draw the same exhibit of several models into one picture; None where there are too many to tell apart.
+    """Draw the same exhibit of several models in one picture; None if there are more than `SERIES` models.
 
-    `plain` holds what the exhibit's `plain` gave, by model; `models` are all models of the page, so that each keeps
-    its colour.
+    `plain` maps models to results of the exhibit's `plain`; `models` are all models of the page, so that each has the
+    same colour in every exhibit.
     """
     if len(models) > SERIES:
         return None

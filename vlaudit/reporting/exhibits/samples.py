@@ -1,4 +1,4 @@
-"""Single samples with their pictures and numbers: those at one end of a column, and pairs of pictures."""
+"""Single samples with pictures and numbers: the extremes of a column, and pairs of conditions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from vlaudit.tables import UNIT, Table
 
 
 class _Shown(NamedTuple):
-    """One sample as it is shown: its caption in pieces, its pictures, and what stands below all or one of them."""
+    """One sample to show: caption in pieces, pictures with answer probabilities, and facts for all pictures."""
 
     id: str
     caption: list[tuple[str, bool]]
@@ -31,11 +31,11 @@ class _Shown(NamedTuple):
 
 @dataclass(frozen=True)
 class ExtremeSamples:
-    """The samples at one end of a column: pictures, caption with the tested word marked, numbers.
+    """Samples at one end of a column: pictures, caption with the tested word marked, numbers.
 
-    `order` names the end of `column`. `numbers` maps a label to a column shown with each sample (`column` itself where
-    empty). `pictures` maps a label to the condition whose picture is shown; without it the unit's own image is. An
-    image is shown once.
+    `order` selects the end of `column`. `numbers` maps labels to the columns shown with each sample (default:
+    `column`). `pictures` maps labels to the conditions to show; by default the unit's own image is shown. Each image is
+    shown once.
     """
 
     title: str
@@ -49,12 +49,12 @@ class ExtremeSamples:
 
     @property
     def columns(self) -> frozenset[str]:
-        """The columns that it reads."""
+        """Columns of the order and of the shown numbers."""
         return frozenset({self.column, *self.numbers.values()})
 
     @property
     def pictured(self) -> frozenset[str]:
-        """The conditions whose pictures it shows."""
+        """Conditions with pictures to show."""
         return frozenset(self.pictures.values())
 
     def render(self, table: Table, units: Mapping[str, Unit]) -> str:
@@ -77,11 +77,11 @@ class ExtremeSamples:
 
 @dataclass(frozen=True)
 class Pairs:
-    """Two conditions side by side, each with its picture and the probability of each answer as bars.
+    """Two conditions side by side, each with its picture and the probability of each answer as a bar.
 
-    `first` and `second` map an answer to the column of its probability in the first and the second picture; `pictures`
-    maps the label of each picture to its condition. `order` names the end of `column` that is shown; without a column
-    the first rows of the table are.
+    `first` and `second` map answers to the columns of their probabilities in the first and the second picture.
+    `pictures` maps the label of each picture to its condition. `order` selects the end of `column` to show; without a
+    column the first rows of the table are shown.
     """
 
     title: str
@@ -96,12 +96,12 @@ class Pairs:
 
     @property
     def columns(self) -> frozenset[str]:
-        """The columns that it reads."""
+        """Columns of the order and of the probabilities."""
         return frozenset({*self.first.values(), *self.second.values(), *([self.column] if self.column else [])})
 
     @property
     def pictured(self) -> frozenset[str]:
-        """The conditions whose pictures it shows."""
+        """Conditions with pictures to show."""
         return frozenset(self.pictures.values())
 
     def render(self, table: Table, units: Mapping[str, Unit]) -> str:
@@ -124,7 +124,7 @@ class Pairs:
 def _unit(table: Table, row: int, units: Mapping[str, Unit]) -> Unit:
     name = str(table[UNIT][row])
     if name not in units:
-        raise DataError(f"unit {name!r} of the table is not among the units that were given")
+        raise DataError(f"units must contain every unit of the table, {name!r} is missing")
     return units[name]
 
 

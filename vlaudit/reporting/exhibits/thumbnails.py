@@ -1,4 +1,4 @@
-"""Pictures small enough to be embedded in the page."""
+"""Thumbnails of images for embedding in the page."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ SIDE = 192
 """Longest side of a thumbnail in pixels."""
 
 _WHOLE = 0.8
-"""A box that covers more than this share of the picture is not outlined."""
+"""Share of the picture above which a box is not outlined."""
 
 Pictures = Callable[[Unit], Mapping[str, Image]]
-"""Gives the pictures of a unit by label."""
+"""Function from a unit to its pictures by label."""
 
 
 class Place(NamedTuple):
-    """A box in percent of its picture."""
+    """Box in percent of its picture."""
 
     left: float
     top: float
@@ -35,7 +35,7 @@ class Place(NamedTuple):
 
 
 class Thumbnail(NamedTuple):
-    """A picture under its label: a data URI ("" where it cannot be read), and places to outline on it."""
+    """Labelled picture: a data URI ("" if it cannot be read), and boxes to outline."""
 
     label: str
     uri: str
@@ -46,7 +46,7 @@ class Thumbnail(NamedTuple):
 
 
 def condition_pictures(design: Design, conditions: Mapping[str, str], unit: Unit) -> dict[str, Image]:
-    """Return the pictures of a unit by label, as the model saw them; `conditions` maps labels to conditions."""
+    """Return the perturbed pictures of a unit by label; `conditions` maps labels to conditions."""
     samples = {
         label: apply(design.conditions[condition], unit.sample, unit.seed) for label, condition in conditions.items()
     }
@@ -54,21 +54,21 @@ def condition_pictures(design: Design, conditions: Mapping[str, str], unit: Unit
 
 
 def thumbnails(unit: Unit, pictures: Pictures | None, *, label: str = "") -> list[Thumbnail]:
-    """Return the pictures of a unit; without `pictures` its own image, the tested regions outlined."""
+    """Return the pictures of a unit; without `pictures`, its own image with the tested regions outlined."""
     if pictures is not None:
         try:
-            given = pictures(unit)
+            images = pictures(unit)
         except VlauditError as error:
             return [Thumbnail(str(error), "", "", SIDE, SIDE)]
-        return [thumbnail(name, image, unit.sample.caption) for name, image in given.items()]
+        return [thumbnail(name, image, unit.sample.caption) for name, image in images.items()]
     image = unit.sample.image
     if image is None:
         return []
-    return [thumbnail(label, image, unit.sample.caption, _asked(unit))]
+    return [thumbnail(label, image, unit.sample.caption, _tested_boxes(unit))]
 
 
 def thumbnail(label: str, image: Image, caption: str, boxes: Sequence[Box] = ()) -> Thumbnail:
-    """Return an image as a data URI: an unchanged PNG where it is small, else a JPEG of at most `SIDE` pixels."""
+    """Return an image as a data URI: a lossless PNG if it is small, otherwise a JPEG of at most `SIDE` pixels."""
     places = tuple(_place(box, image) for box in boxes if box.area < _WHOLE * image.width * image.height)
     alt = f"{label}: {caption}" if label else caption
     try:
@@ -77,14 +77,14 @@ def thumbnail(label: str, image: Image, caption: str, boxes: Sequence[Box] = ())
         return Thumbnail(label, "", alt, image.width, image.height)
     kind = "PNG" if max(picture.size) <= SIDE else "JPEG"
     picture.thumbnail((SIDE, SIDE))
-    held = io.BytesIO()
-    picture.save(held, kind, **({"optimize": True} if kind == "PNG" else {"quality": 82}))
-    uri = f"data:image/{kind.lower()};base64,{base64.b64encode(held.getvalue()).decode('ascii')}"
+    buffer = io.BytesIO()
+    picture.save(buffer, kind, **({"optimize": True} if kind == "PNG" else {"quality": 82}))
+    uri = f"data:image/{kind.lower()};base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
     return Thumbnail(label, uri, alt, picture.width, picture.height, places)
 
 
 def marked(sample: Sample, unit: Unit) -> list[tuple[str, bool]]:
-    """Return the caption in pieces, each with a flag: True for the tested slot, else for what is hidden."""
+    """Return the caption in pieces with flags: True for the tested slot, or for hidden spans if no slot is tested."""
     spans = [(unit.slot.start, unit.slot.end)] if unit.slot else [tuple(span) for span in sample.hidden_phrases]
     pieces, at = [], 0
     for start, end in sorted(spans):
@@ -94,7 +94,7 @@ def marked(sample: Sample, unit: Unit) -> list[tuple[str, bool]]:
     return [piece for piece in pieces if piece[0]]
 
 
-def _asked(unit: Unit) -> list[Box]:
+def _tested_boxes(unit: Unit) -> list[Box]:
     names = unit.slot.region_ids if unit.slot else ()
     return [unit.sample.region(name).box for name in names]
 

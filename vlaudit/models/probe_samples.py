@@ -1,4 +1,4 @@
-"""Samples that any adapter can be asked about, made from its own vocabulary; nothing is drawn or read."""
+"""Samples that any adapter can answer, made from its own vocabulary; no file is read."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _SIZES = ((48, 32), (40, 40), (64, 24), (33, 47))  # width, height: wide, square
 _LENGTHS = (4, 7, 3, 9)
 
 
-def specimens(adapter: ModelAdapter) -> list[Sample]:
+def probe_samples(adapter: ModelAdapter) -> list[Sample]:
     """Return four samples with captions of 3 to 9 words and images of four shapes, each with three regions."""
     words = plain_words(adapter.vocabulary)
-    return [_specimen(number, words, adapter.capabilities) for number in range(len(_SIZES))]
+    return [_probe_sample(number, words, adapter.capabilities) for number in range(len(_SIZES))]
 
 
 def plain_words(vocabulary: Mapping[str, int]) -> list[str]:
-    """Return twelve words that are single pieces, spread over the vocabulary; English ones where there is none."""
+    """Return twelve words that are single pieces, spread over the vocabulary; English words for an empty one."""
     whole = [w for w in vocabulary if w.isascii() and w.isalpha() and w.islower() and len(w) > 2]
     if len(whole) < len(_PLAIN):
         return list(_PLAIN)
@@ -33,14 +33,14 @@ def plain_words(vocabulary: Mapping[str, int]) -> list[str]:
     return list(dict.fromkeys([*known, *spread]))[: len(_PLAIN)]
 
 
-def _specimen(number: int, words: list[str], capabilities: Capabilities) -> Sample:
+def _probe_sample(number: int, words: list[str], capabilities: Capabilities) -> Sample:
     width, height = _SIZES[number]
     caption = " ".join(words[(number + i) % len(words)] for i in range(_LENGTHS[number]))
     spans = words_of(caption)
     regions = tuple(_region(number, i, capabilities, caption[slice(*spans[i])]) for i in range(3))
     return Sample(
-        id=f"specimen-{number}",
-        image_id=f"specimen-{number}",
+        id=f"probe-{number}",
+        image_id=f"probe-{number}",
         image=Image.from_array(_pixels(number, width, height)),
         caption=caption,
         regions=regions,
@@ -50,7 +50,7 @@ def _specimen(number: int, words: list[str], capabilities: Capabilities) -> Samp
 
 
 def _pixels(number: int, width: int, height: int) -> UInt8[np.ndarray, "height width 3"]:
-    """Return a slope from dark to light with a bright block, different in every channel and for every number."""
+    """Return a gradient from dark to light with a bright block, different per channel and per number."""
     x, y = np.meshgrid(np.linspace(0, 1, width), np.linspace(0, 1, height))
     channels = np.stack([x, y, (x + number * y) % 1], axis=-1)
     channels[: height // 2, : width // (number + 2)] = (0.9, 0.1, 0.2 * number)
@@ -66,11 +66,13 @@ def _region(number: int, i: int, capabilities: Capabilities, label: str) -> Regi
 def _features(width: int | None, number: int, i: int) -> Float[np.ndarray, "width"] | None:
     if width is None:
         return None
-    return np.maximum(generator(number, "specimen region", i).standard_normal(width), 0)  # after a ReLU, as detectors'
+    return np.maximum(
+        generator(number, "probe region", i).standard_normal(width), 0
+    )  # not negative, as after the ReLU of detectors
 
 
 def answerable(adapter: ModelAdapter) -> list[Reading]:
-    """Return every reading that the adapter declares, one of each modality and attention where there are several."""
+    """Return every declared reading, one per modality or pair of modalities."""
     capabilities = adapter.capabilities
     words = tuple(plain_words(adapter.vocabulary)[:4])
     asked: list[Reading] = [Match(), HiddenPieces(), RegionClasses(), Words(words)]
