@@ -23,13 +23,13 @@ from torch import Tensor
 
 from benchmarks.timing import Row, seconds
 from vlaudit import load
-from vlaudit.models.albef.adapter import AlbefAdapter
 from vlaudit.models.albef.config import AlbefConfig
 from vlaudit.models.albef.loading import load as load_albef
 from vlaudit.models.albef.network import Albef
 from vlaudit.models.base import LoadOptions
 from vlaudit.models.checkpoint import FileHash
 from vlaudit.models.smoke_test import smoke_test
+from vlaudit.models.streams.adapter import EncoderAdapter
 
 
 def words_in(count: int) -> Iterator[str]:
@@ -89,7 +89,9 @@ def time_loading(path: Path, rounds: int) -> Loading:
     """Time a load in full, a load without canary and hash, and a plain read and copy, in turn."""
     torch.set_num_threads(1)
     adapter = loaded(path)
-    distinct = list({tensor.data_ptr(): tensor for tensor in adapter.network.state_dict().values()}.values())
+    distinct = list(
+        {tensor.data_ptr(): tensor for tensor in cast(Albef, adapter.network).state_dict().values()}.values()
+    )
     kinds = (partial(loaded, path), partial(placed, path), partial(plainly, path, distinct))
 
     def one(number: int) -> tuple[Seconds, Seconds, Seconds]:
@@ -106,9 +108,9 @@ def time_loading(path: Path, rounds: int) -> Loading:
     return Loading(found, hashing, reading, canary, path.stat().st_size, size)
 
 
-def fresh(adapter: AlbefAdapter) -> AlbefAdapter:
+def fresh(adapter: EncoderAdapter) -> EncoderAdapter:
     """Return the adapter without what it remembers of images and captions."""
-    return AlbefAdapter(adapter.network, adapter._vocabulary, lambda: adapter.provenance)  # noqa: SLF001
+    return EncoderAdapter(adapter.name, adapter.network, adapter._vocabulary, lambda: adapter.provenance)  # noqa: SLF001
 
 
 def wait_for_hash() -> None:
@@ -118,9 +120,9 @@ def wait_for_hash() -> None:
             thread.join()
 
 
-def loaded(path: Path) -> AlbefAdapter:
+def loaded(path: Path) -> EncoderAdapter:
     """Load through the public call."""
-    return cast(AlbefAdapter, load("albef", checkpoint=path, device="cpu"))
+    return cast(EncoderAdapter, load("albef", checkpoint=path, device="cpu"))
 
 
 def placed(path: Path) -> None:

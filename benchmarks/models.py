@@ -19,7 +19,7 @@ import statistics
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -29,11 +29,11 @@ from torch import Tensor
 from benchmarks.loading import load_rows, loaded, write_files
 from benchmarks.peers import bert_of, blip_of, vit_of
 from benchmarks.timing import HEADER, Row, compare, duel, same
-from vlaudit.models.albef.adapter import AlbefAdapter
 from vlaudit.models.albef.config import AlbefConfig, TextConfig, VisionConfig
 from vlaudit.models.albef.network import Albef
 from vlaudit.models.attention import additive_mask
 from vlaudit.models.base import ForwardRequest
+from vlaudit.models.streams.adapter import EncoderAdapter
 from vlaudit.samples import Image, Sample, Slot, words_of
 from vlaudit.traces import Match, Words
 
@@ -140,7 +140,7 @@ def fusion_rows(network: Albef, words: Tensor, mask: Tensor, image: Tensor, roun
         )
 
 
-def variant_rows(adapter: AlbefAdapter, batch: int, rounds: int) -> Iterator[Row]:
+def variant_rows(adapter: EncoderAdapter, batch: int, rounds: int) -> Iterator[Row]:
     """Compare a new caption on a remembered image with a new caption on a new image, image reading included."""
     draw = np.random.default_rng(0)
     vocabulary = [word for word in adapter.vocabulary if word.isalpha()]
@@ -163,9 +163,14 @@ def variant_rows(adapter: AlbefAdapter, batch: int, rounds: int) -> Iterator[Row
     )
 
 
-def network_size(adapter: AlbefAdapter) -> int:
+def network_size(adapter: EncoderAdapter) -> int:
     """Return the side of the images that the network reads, in pixels."""
-    return adapter.network.config.vision.image_size
+    return albef_of(adapter).config.vision.image_size
+
+
+def albef_of(adapter: EncoderAdapter) -> Albef:
+    """Return the network of an adapter of ALBEF."""
+    return cast(Albef, adapter.network)
 
 
 def sample_of(image: Image, words: Sequence[str]) -> Sample:
@@ -217,10 +222,10 @@ def report(options: argparse.Namespace, folder: Path) -> None:
     print(*notes, "All in processor time but the rows that say wall; files in the page cache.", sep="\n")
 
 
-def pass_rows(adapter: AlbefAdapter, batch: int, rounds: int) -> Iterator[Row]:
+def pass_rows(adapter: EncoderAdapter, batch: int, rounds: int) -> Iterator[Row]:
     """Measure all that runs the network."""
-    yield from vit_rows(adapter.network, batch, rounds)
-    yield from text_rows(adapter.network, batch, rounds)
+    yield from vit_rows(albef_of(adapter), batch, rounds)
+    yield from text_rows(albef_of(adapter), batch, rounds)
     yield from variant_rows(adapter, batch, rounds)
 
 

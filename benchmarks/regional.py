@@ -23,8 +23,8 @@ from benchmarks.timing import HEADER, Row, compare, same
 from vlaudit.models.attention import additive_mask
 from vlaudit.models.lxmert.config import LxmertConfig
 from vlaudit.models.lxmert.network import Lxmert
-from vlaudit.models.regional.recording import Recorder
-from vlaudit.models.regional.streams import Inputs, Layout, Wanted
+from vlaudit.models.streams.contract import Inputs, Layout, Wanted
+from vlaudit.models.streams.recording import Recorder
 from vlaudit.models.uniter.config import UniterConfig
 from vlaudit.models.uniter.network import Uniter
 from vlaudit.models.volta.config import (

@@ -31,7 +31,7 @@ def lxmert_of(network: Lxmert) -> Any:
         r_layers=sizes.relation_layers,
         x_layers=sizes.cross_layers,
         visual_feat_dim=sizes.region_width,
-        num_object_labels=sizes.classes,
+        num_object_labels=sizes.classes or 0,
         **heads,
     )
     named = {name.replace("bert.", "lxmert.", 1): value for name, value in network.state_dict().items()}

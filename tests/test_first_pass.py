@@ -27,9 +27,9 @@ import pytest
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish(session):
-    from vlaudit.models.albef.adapter import AlbefAdapter
+    from vlaudit.models.streams.adapter import EncoderAdapter
 
-    forward = AlbefAdapter.forward
+    forward = EncoderAdapter.forward
 
     def first(self, requests):
         forward(self, requests)
@@ -37,7 +37,7 @@ def pytest_collection_finish(session):
         os.write(2, json.dumps({{"loaded": loaded, "policy": os.environ["OMP_WAIT_POLICY"]}}).encode())
         os._exit(0)
 
-    AlbefAdapter.forward = first
+    EncoderAdapter.forward = first
 """
 
 

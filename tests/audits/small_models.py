@@ -5,11 +5,11 @@ from functools import cache
 import torch
 
 from vlaudit.datasets.scenes import vocabulary
-from vlaudit.models.albef.adapter import AlbefAdapter
 from vlaudit.models.albef.config import AlbefConfig, TextConfig, VisionConfig
 from vlaudit.models.albef.network import Albef
 from vlaudit.models.checkpoint import KeyReport
 from vlaudit.models.provenance import Provenance
+from vlaudit.models.streams.adapter import EncoderAdapter
 from vlaudit.models.vocabulary import find_vocabulary
 
 
@@ -38,7 +38,7 @@ def _adapter(folder, seed):
     network = Albef(AlbefConfig(vision, text, projection=8, queue_size=4))
     network.initialise(std=0.2)
     provenance = Provenance("albef", None, "0" * 64, KeyReport(()), "pretraining", "test")
-    return AlbefAdapter(network, words, lambda: provenance)
+    return EncoderAdapter("albef", network, words, lambda: provenance)
 
 
 @cache

@@ -13,7 +13,7 @@ from vlaudit.execution.run import run
 from vlaudit.models.base import ForwardRequest
 from vlaudit.models.checkpoint import KeyReport
 from vlaudit.models.provenance import Provenance
-from vlaudit.models.regional.adapter import RegionAdapter
+from vlaudit.models.streams.adapter import EncoderAdapter
 from vlaudit.models.uniter.config import UniterConfig
 from vlaudit.models.uniter.network import Uniter
 from vlaudit.models.vocabulary import find_vocabulary
@@ -51,7 +51,7 @@ def uniter(tmp_path_factory):
     network = Uniter(UniterConfig(len(lines), 16, 2, 2, 24, region_width=5, classes=4, max_positions=30))
     network.initialise(std=0.3)
     provenance = Provenance("uniter", None, "0" * 64, KeyReport(()), "small", "test")
-    return RegionAdapter("uniter", network, vocabulary, lambda: provenance)
+    return EncoderAdapter("uniter", network, vocabulary, lambda: provenance)
 
 
 def test_the_model_reads_the_detectors_regions(spec, uniter):

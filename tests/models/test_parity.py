@@ -2,7 +2,7 @@
 
 `pytest tests/models/test_parity.py --goldens DIR` compares every case at or below DIR: a folder with a
 `checkpoint.pth`, whose family is the name of the folder above it. A tensor or a family without a computation
-here fails. A new family is one module beside `parity/albef.py` and one line in FAMILIES.
+here fails. A new family takes one module in `parity/` and one line in FAMILIES.
 """
 
 from functools import cache
@@ -29,8 +29,8 @@ FAMILIES = {
 }
 
 # ALBEF on the CPU: seven times what float32 differs from float64 by in its official code (README of its goldens).
-# Region models: as REGION_MODELS.md suggests. A GPU sums in another order and has its own exp and erf. All of it lies
-# below the mistakes that are named there.
+# Region models: as REGION_MODELS.md suggests. A GPU sums in another order and has its own exp and erf. All tolerances
+# are smaller than the effects of the mistakes named there.
 ALBEF_ON_CPU, ELSEWHERE = 2e-5, 1e-4
 
 
@@ -68,7 +68,7 @@ def computed(case, device):
 
 
 def test_official_output_is_reproduced(case: Case, tensor, device, record_property):
-    """The tensor has the official shape and type, and lies within the tolerance everywhere."""
+    """The tensor has the official shape and type, and is within the tolerance everywhere."""
     row = {"family": case.family, "case": str(case.folder), "device": device, "difference": None}
     row["tolerance"] = tolerance(case.family, device)
     record_property("parity", row)  # by reference: the difference is added below, when it is known

@@ -69,7 +69,7 @@ def test_cased_settings_keep_the_case(tmp_path):
 
 
 def test_capitals_among_the_pieces_keep_the_case(tmp_path):
-    """A bare vocab.txt of a cased model says by its pieces that case matters; special pieces say nothing."""
+    """The pieces of a bare vocab.txt show whether a model is cased; special pieces do not count."""
     vocabulary = find(write(tmp_path, [*LINES, "Dog"]) / "model.pth", rows=len(LINES) + 1)
     assert [piece.id for piece in vocabulary.pieces("Dog dog DOG")] == [len(LINES), LINES.index("dog"), 1]
     lower = find(write(tmp_path / "lower", [*LINES, "[unusedA]"]) / "model.pth", rows=len(LINES) + 1)
@@ -97,7 +97,7 @@ def test_it_is_found_where_the_option_says(tmp_path):
 def test_an_option_that_would_be_ignored_is_refused(tmp_path):
     write(tmp_path)
     other = write(tmp_path / "other", [*LINES[:-1], "tree"])
-    with pytest.raises(VocabularyError, match="a different vocabulary lies beside the checkpoint"):
+    with pytest.raises(VocabularyError, match="a different vocabulary is stored next to the checkpoint"):
         find(tmp_path / "model.pth", str(other))
     same = write(tmp_path / "same")
     assert find(tmp_path / "model.pth", str(same)).source == str(tmp_path / "vocab.txt")
@@ -111,14 +111,14 @@ def test_it_is_found_in_the_cache_by_its_published_name(tmp_path, monkeypatch):
 
 
 def test_nothing_is_fetched_unless_asked(tmp_path, monkeypatch):
-    asked = []
+    requested = []
     cached = write(tmp_path / "fetched") / "vocab.txt"
-    monkeypatch.setattr("huggingface_hub.hf_hub_download", lambda *name: asked.append(name) or str(cached))
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", lambda *name: requested.append(name) or str(cached))
     with pytest.raises(VocabularyError, match="--download"):
         find(tmp_path / "model.pth")
-    assert not asked
+    assert not requested
     assert find(tmp_path / "model.pth", download=True).ids["dog"] == 5
-    assert asked == [("bert-base-uncased", "vocab.txt")]
+    assert requested == [("bert-base-uncased", "vocab.txt")]
 
 
 def test_a_missing_one_says_where_to_get_it(tmp_path):

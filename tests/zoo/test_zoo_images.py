@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from fixtures.zoo import images
 from vlaudit.datasets.scenes import boxes, compose, draw
-from vlaudit.models.albef.images import preprocess
+from vlaudit.models.streams.pixels import PixelLayout, preprocess
 from vlaudit.samples import Box, Image
 
 indices = st.integers(0, 10_000)
@@ -16,7 +16,7 @@ few = settings(max_examples=30)
 
 def test_images_are_normalised_as_the_model_reads_them():
     pixels = [draw(compose(6, number)) for number in range(3)]
-    expected = torch.stack([preprocess(Image.from_array(each), 96) for each in pixels])
+    expected = torch.stack([preprocess(Image.from_array(each), PixelLayout(96, 8)) for each in pixels])
     torch.testing.assert_close(images.normalised(pixels, torch.device("cpu")), expected)
 
 

@@ -24,10 +24,10 @@ from vlaudit.datasets.scenes.view import regions_of
 from vlaudit.datasets.scenes.words import COLORS, HAIR
 from vlaudit.errors import UsageError
 from vlaudit.models.base import ForwardRequest
-from vlaudit.models.regional import encoders
-from vlaudit.models.regional.streams import Wanted
-from vlaudit.models.regions import RegionEncoder, load_encoder
-from vlaudit.models.regions.network import RegionConfig, RegionNet
+from vlaudit.models.region_encoder import RegionEncoder, load_encoder
+from vlaudit.models.region_encoder.network import RegionConfig, RegionNet
+from vlaudit.models.streams import find_encoder as encoders
+from vlaudit.models.streams.contract import Wanted
 from vlaudit.traces import Match, Words
 
 WITH_REGIONS = [family for family in BUILDERS if family != "bert"]

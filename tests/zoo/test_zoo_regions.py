@@ -20,7 +20,7 @@ from fixtures.zoo.regions.recipe import read_region_recipe
 from fixtures.zoo.regions.training import RegionJob, RegionRun, scale_features, train_regions
 from vlaudit.datasets.scenes.dataset import Scenes
 from vlaudit.errors import UsageError
-from vlaudit.models.regions import load_encoder
+from vlaudit.models.region_encoder import load_encoder
 from vlaudit.samples import PHRASE_TYPES, Box, Region
 
 PATH = RECIPES / "regions.toml"

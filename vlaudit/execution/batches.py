@@ -16,7 +16,7 @@ LARGEST = 128
 FIRST = 8
 
 IMAGES_PER_GROUP = 64
-"""Images whose inputs run together: adapters keep at least as many encodings (`AlbefAdapter(images=)`)."""
+"""Images whose inputs run together: adapters keep at least as many encodings (`EncoderAdapter(images=)`)."""
 
 LONG_ENOUGH = 0.5
 """Seconds per batch above which the batch size stays: the fixed cost of a batch is a few milliseconds."""

@@ -1,4 +1,4 @@
-"""Attention shared by our networks: the fused kernel, except in layers whose probabilities are read."""
+"""Attention of our networks: the fused kernel, except in layers whose probabilities are read."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 Layers = bool | Collection[int]
-"""Which layers to bring back: all (True), none (False), or these; numbers of other passes are ignored."""
+"""Layers to return: all (True), none (False), or these; numbers of other passes are ignored."""
 
 
 def wanted(layers: Layers, number: int) -> bool:
-    """Say whether `layers` selects this layer.
+    """Return whether `layers` selects this layer.
 
     >>> wanted((1, 3), 3), wanted(True, 7), wanted((), 0)
     (True, True, False)
@@ -25,11 +25,10 @@ def wanted(layers: Layers, number: int) -> bool:
 
 @dataclass(frozen=True)
 class Encoded:
-    """What one pass through a stack of layers brings back; the mappings hold the layers asked for.
+    """Result of a pass through a stack of layers; the mappings hold the requested layers.
 
-    `states[i]` is what enters layer i, and with i the number of layers, what leaves the last one. Attention
-    is after the softmax. Layer numbers are the network's own: a pass that starts
-    at layer 6 has its first states at 6.
+    `states[i]` is the input of layer i; for i the number of layers, the output of the last one. Attention is after the
+    softmax. Layer numbers are the network's own: a pass that starts at layer 6 has its first states at 6.
     """
 
     last: Float[Tensor, "batch length width"]
@@ -41,7 +40,7 @@ class Encoded:
 def split_heads(
     vectors: Float[Tensor, "batch length width"], heads: int
 ) -> Float[Tensor, "batch {heads} length depth"]:
-    """View vectors as one group of components a head."""
+    """View vectors as one group of components per head."""
     return vectors.reshape(*vectors.shape[:2], heads, -1).transpose(1, 2)
 
 
@@ -57,7 +56,7 @@ def additive_mask(
     dtype: torch.dtype,
     fill: float = -10000.0,
 ) -> Float[Tensor, "batch 1 1 keys"]:
-    """Return what is added to scores: 0 for a key that may be read, `fill` for one that may not."""
+    """Return the additive mask of scores: 0 for a key that may be read, `fill` for one that may not."""
     return ((1 - attention_mask.to(dtype)) * fill)[:, None, None, :]
 
 
@@ -69,9 +68,9 @@ def attend(
     *,
     weights: bool = False,
 ) -> tuple[Float[Tensor, "batch heads query depth"], Float[Tensor, "batch heads query key"] | None]:
-    """Return scaled dot-product attention and, where `weights` asks for them, its probabilities.
+    """Return scaled dot-product attention and, with `weights`, its probabilities.
 
-    Only then are the probabilities written out; otherwise torch chooses its fastest kernel.
+    Without `weights` the probabilities are never materialized, and torch selects its fastest kernel.
     """
     if not weights:
         return F.scaled_dot_product_attention(query, key, value, attn_mask=mask), None

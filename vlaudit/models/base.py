@@ -1,6 +1,6 @@
-"""The boundary to models: requests go in, traces come out, and capabilities say what can be asked.
+"""The model boundary: requests go in, traces come out, capabilities declare what can be requested.
 
-`docs/decisions/0001-model-boundary.md` goes through the architectures that this boundary was drawn for.
+`docs/decisions/0001-model-boundary.md` discusses the architectures that it covers.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Architecture = Literal["single-stream", "two-stream", "cross-attention", "dual-e
 
 @dataclass(frozen=True)
 class AttentionShape:
-    """Which layers (numbered from 0, through the whole model) have an attention of this kind, and how many heads."""
+    """Layers (numbered from 0 through the whole model) with an attention of this kind, and its number of heads."""
 
     layers: tuple[int, ...]
     heads: int
@@ -31,16 +31,17 @@ class AttentionShape:
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What a model can answer.
+    """Readings, layers and units that a model can answer.
 
-    `architecture`: how the modalities meet. single-stream and two-stream models read both in one stack or in two that
-    exchange; cross-attention models let text states read finished image states; a dual encoder never fuses.
-    `joint_softmax`: text and image keys stand under one softmax, so that a query's two slices sum to 1 together; where
-    False each slice's rows sum to 1. A measure that compares mass across modalities needs True.
-    `visual_unit`: what an image position sees; None for a model that reads no image.
-    `region_width`: width of the region features that must come with a sample, where it must.
+    `architecture`: how the modalities are fused. single-stream and two-stream models read both in one stack or in two
+    with cross-modality layers; in cross-attention models text states read finished image states; a dual encoder never
+    fuses.
+    `joint_softmax`: text and image keys share one softmax, so that a query's two slices sum to 1 together; where False
+    each slice's rows sum to 1. A measure that compares mass across modalities needs True.
+    `visual_unit`: the part of the image at an image position; None for a model that reads no image.
+    `region_width`: width of the region features that a sample must have; None where none are needed.
     `word_probability`: `Words` are over the full vocabulary, or over the given candidates alone.
-    `match`: `Match` is log-odds of "these belong together", or a score comparable between captions of one image only.
+    `match`: `Match` is the log-odds that both belong together, or a score that compares captions of one image only.
     """
 
     architecture: Architecture
@@ -55,7 +56,7 @@ class Capabilities:
     region_width: int | None = None
 
     def lacks(self, reading: Reading) -> str | None:
-        """Say why a model with these capabilities cannot answer `reading`; None where it can."""
+        """Return why a model with these capabilities cannot answer `reading`; None where it can."""
         if type(reading) not in self.readings:
             return f"a {self.architecture} model of this kind has no {type(reading).__name__}"
         if isinstance(reading, Attention):
@@ -70,31 +71,31 @@ class Capabilities:
         return None
 
     def layers(self, reading: Attention) -> tuple[int, ...]:
-        """Return the layers that this reading asks for, in order."""
+        """Return the layers that this reading requests, in order."""
         return self.attention[reading.queries, reading.keys].layers if reading.layers is None else reading.layers
 
     def stages(self, reading: Hidden) -> tuple[int, ...]:
-        """Return the stages that this reading asks for, in order."""
+        """Return the stages that this reading requests, in order."""
         return self.hidden[reading.modality] if reading.stages is None else reading.stages
 
 
-def _lacks_some(what: str, asked: tuple[int, ...] | None, had: tuple[int, ...] | None) -> str | None:
+def _lacks_some(what: str, requested: tuple[int, ...] | None, had: tuple[int, ...] | None) -> str | None:
     if not had:
         return f"it has no {what}"
-    missing = sorted(set(asked or ()) - set(had))
+    missing = sorted(set(requested or ()) - set(had))
     return f"it has no {what} at {missing}, only at {list(had)}" if missing else None
 
 
 @dataclass(frozen=True)
 class ForwardRequest:
-    """One sample, and what to bring back from a pass over it."""
+    """One sample, and the readings to return from a pass over it."""
 
     sample: Sample
     readings: frozenset[Reading]
 
     @cached_property
     def key(self) -> str:
-        """A digest of everything that a model can read in the sample; equal keys merge into one pass."""
+        """Digest of everything that a model can read in the sample; equal keys merge into one pass."""
         sample = self.sample
         return digest(
             sample.image and sample.image.key,
@@ -134,9 +135,9 @@ class LoadOptions:
 class ModelAdapter(Protocol):
     """Answers requests for one checkpoint. Check your own with `vlaudit.check_adapter`.
 
-    `name` is the family (of two names for one model, as vilbert and ctrl_vilbert, always the same one), `fingerprint`
-    names the weights (a SHA-256 where they come from a file), `vocabulary` maps every word and piece to its id (empty
-    for a model that cannot answer `Words`).
+    `name` is the family (vilbert and ctrl_vilbert are one model and always have the same name), `fingerprint`
+    identifies the weights (a SHA-256 where they come from a file), `vocabulary` maps every word and piece to its id
+    (empty for a model that cannot answer `Words`).
     """
 
     name: str
@@ -145,17 +146,17 @@ class ModelAdapter(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """What names the weights: an attribute, or computed."""
+        """Identifier of the weights, an attribute or computed."""
         ...
 
     def refusal(self, request: ForwardRequest) -> str | None:
-        """Say why this request cannot be answered, or None; cheap, no pass is run."""
+        """Return why this request cannot be answered, or None; cheap, no pass is run."""
         ...
 
     def forward(self, requests: Sequence[ForwardRequest]) -> list[Trace]:
         """Answer requests in one pass, traces in the order of requests.
 
-        Raises `RequestError` where `refusal` would give a reason. Neither order, nor padding, nor what else is in the
-        batch changes a trace beyond rounding.
+        Raises `RequestError` where `refusal` would give a reason. Order, padding and the rest of the batch change a
+        trace by rounding errors at most.
         """
         ...

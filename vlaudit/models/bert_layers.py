@@ -1,6 +1,6 @@
-"""The layers of BERT (Devlin et al. 2019), under their published names, for every network that is built from them.
+"""Layers of BERT (Devlin et al. 2019) under their published names, shared by all networks built from them.
 
-There is no dropout: networks here answer, and the small ones that are trained here are too small to need it.
+There is no dropout: these networks run inference, and the small ones trained here do not need it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from vlaudit.models.attention import attend, merge_heads, split_heads
 
 @runtime_checkable
 class BertSizes(Protocol):
-    """The sizes that a layer is made to; `intermediate` is the width inside its feed-forward part."""
+    """Sizes of a layer; `intermediate` is the width inside its feed-forward part."""
 
     @property
     def width(self) -> int:
@@ -37,13 +37,13 @@ class BertSizes(Protocol):
 
     @property
     def layer_norm_eps(self) -> float:
-        """What keeps a norm from dividing by zero; it shows in the results."""
+        """Epsilon of the layer norms; it affects the results."""
         ...
 
 
 @runtime_checkable
 class TextSizes(BertSizes, Protocol):
-    """The sizes of the tables of words, positions and token types as well."""
+    """Sizes of a layer and of the tables of words, positions and token types."""
 
     @property
     def vocab_size(self) -> int:
@@ -64,7 +64,7 @@ class TextSizes(BertSizes, Protocol):
 class Embeddings(nn.Module):
     """The sum of word, position and token-type vectors, normalised.
 
-    Row 0 of every table is an ordinary vector. (LXMERT declares it as padding, which only keeps it from being trained.)
+    Row 0 of every table is an ordinary vector. (LXMERT declares it as padding, which only excludes it from training.)
     """
 
     def __init__(self, sizes: TextSizes) -> None:
@@ -77,7 +77,7 @@ class Embeddings(nn.Module):
     def forward(
         self, ids: Int[Tensor, "batch length"], types: Int[Tensor, "batch length"] | None = None
     ) -> Float[Tensor, "batch length width"]:
-        """Return what enters layer 0; token types are all 0 where None."""
+        """Return the input of layer 0; token types are all 0 where None."""
         length, most = ids.shape[1], self.position_embeddings.num_embeddings
         if length > most:
             raise RequestError(f"ids must have at most {most} tokens a caption, got {length}")
@@ -104,9 +104,9 @@ class Projections(nn.Module):
         *,
         weights: bool = False,
     ) -> tuple[Float[Tensor, "batch length width"], Float[Tensor, "batch heads length keys"] | None]:
-        """Return the context vectors and, where asked for, the probabilities."""
+        """Return the context vectors and, on request, the probabilities."""
         query = split_heads(self.query(hidden), self.heads)
-        # Expanded after the projection: one image that many captions share is projected once.
+        # Expanded after the projection, so that one image shared by many captions is projected once.
         key, value = (
             split_heads(project(source), self.heads).expand(len(query), -1, -1, -1)
             for project in (self.key, self.value)
@@ -116,7 +116,7 @@ class Projections(nn.Module):
 
 
 class Residual(nn.Module):
-    """A linear map whose result is added to the states and normalised after."""
+    """A linear map, a residual connection and a norm."""
 
     def __init__(self, sizes: BertSizes, source_width: int) -> None:
         super().__init__()
@@ -149,7 +149,7 @@ class Attention(nn.Module):
         *,
         weights: bool = False,
     ) -> tuple[Float[Tensor, "batch length width"], Float[Tensor, "batch heads length keys"] | None]:
-        """Return the next states and, where asked for, the probabilities."""
+        """Return the next states and, on request, the probabilities."""
         context, probabilities = self.self(hidden, source, mask, weights=weights)
         return self.output(context, hidden), probabilities
 
@@ -182,7 +182,7 @@ class Layer(nn.Module):
         *,
         weights: bool = False,
     ) -> tuple[Float[Tensor, "batch length width"], Float[Tensor, "batch heads length length"] | None]:
-        """Return the next states and, where asked for, the probabilities."""
+        """Return the next states and, on request, the probabilities."""
         hidden, probabilities = self.attention(hidden, hidden, mask, weights=weights)
         return self.output(self.intermediate(hidden), hidden), probabilities
 
@@ -195,12 +195,12 @@ class Pooler(nn.Module):
         self.dense = nn.Linear(sizes.width, sizes.width)
 
     def forward(self, hidden: Float[Tensor, "batch length width"]) -> Float[Tensor, "batch width"]:
-        """Return one vector for each row of the batch."""
+        """Return one vector per row of the batch."""
         return torch.tanh(self.dense(hidden[:, 0]))
 
 
 class HeadTransform(nn.Module):
-    """What the word head does before the vocabulary: a linear map, the exact GELU, a norm."""
+    """The part of the word head before the vocabulary: a linear map, the exact GELU, a norm."""
 
     def __init__(self, sizes: BertSizes) -> None:
         super().__init__()
@@ -214,7 +214,7 @@ class HeadTransform(nn.Module):
 
 
 class WordPredictions(nn.Module):
-    """The masked-word head; the matrix is the word table (`tie_words`), the bias its own."""
+    """The masked-word head; its matrix is tied to the word table by the network, its bias is its own."""
 
     def __init__(self, sizes: TextSizes) -> None:
         super().__init__()
@@ -230,7 +230,7 @@ class WordPredictions(nn.Module):
 
 @torch.no_grad()
 def draw_weights(network: nn.Module, std: float = 0.02) -> None:
-    """Draw the weights that training starts from, by torch's generator, as BERT does.
+    """Initialize the weights for training with torch's generator, as BERT does.
 
     Matrices and tables: normal of `std`, not truncated; biases 0; norms 1 and 0.
     """

@@ -1,7 +1,7 @@
-"""Read a weights file without trusting it: nothing in it is executed, nothing of it is half-loaded.
+"""Read an untrusted weights file: no code in it is executed, and it is loaded completely or not at all.
 
 `.safetensors` and PyTorch's zip format are memory-mapped, so that a tensor is read when it is copied to its place and
-the file is never held twice; PyTorch's old format, which cannot be mapped, is read whole.
+never held twice; PyTorch's old format, which cannot be mapped, is read whole.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _OLD_FORMAT = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 
 
 class FileHash(threading.Thread):
-    """The SHA-256 of a file, computed beside the loading.
+    """The SHA-256 of a file, computed in a thread during loading.
 
     Hashing releases the interpreter lock, and reads the pages that loading needs.
     """
@@ -60,9 +60,9 @@ class FileHash(threading.Thread):
 
 @dataclass(frozen=True)
 class WeightsFile:
-    """An opened weights file: its tensors by name, and the plain settings that came in it or beside it.
+    """An opened weights file: its tensors by name, and its settings.
 
-    `config` is what a `config.json` beside the file says, where there is one; else what the file itself carries.
+    `config` is the content of a `config.json` next to the file; where there is none, the settings inside the file.
     """
 
     path: Path
@@ -72,10 +72,10 @@ class WeightsFile:
 
 
 def open_weights(path: str | Path) -> WeightsFile:
-    """Open a `.pth`, `.pt`, `.bin` or `.safetensors` file, whatever it is called, by what it holds.
+    """Open a `.pth`, `.pt`, `.bin` or `.safetensors` file; its content decides the format, not its suffix.
 
-    Raises `CheckpointError`, naming the file and what to do: missing, a folder, empty, truncated, no checkpoint at
-    all, objects other than tensors and plain data.
+    Raises `CheckpointError`, naming the file and the remedy: missing, a folder, empty, truncated, not a checkpoint,
+    objects other than tensors and plain data.
     """
     path = Path(path).expanduser()
     kind = _sniff(path)
@@ -88,9 +88,9 @@ def open_weights(path: str | Path) -> WeightsFile:
 
 
 def _sniff(path: Path) -> str:
-    """Tell the format by the first bytes."""
+    """Detect the format from the first bytes."""
     head = _first_bytes(path)
-    # First: these files start with the length of their header, any byte, those that mark other formats included.
+    # Checked first: these files start with the length of their header, which can look like another format's mark.
     if head[8:9] == b"{" and int.from_bytes(head[:8], "little") + 8 <= path.stat().st_size:
         return "safetensors"
     if head.startswith(b"PK\x03\x04"):
@@ -188,7 +188,7 @@ def _unpickling_message(path: Path, error: str) -> str:
 
 
 def _state_dict(path: Path, held: object) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Find the tensors in what the file holds: themselves, or under the entry that training scripts use."""
+    """Find the tensors at the top level of a file, or under the entry that training scripts use."""
     if not isinstance(held, Mapping):
         raise CheckpointError(f"checkpoint {path}: it must hold tensors by name, got a {type(held).__name__}")
     inner = next((held[name] for name in _WRAPPERS if isinstance(held.get(name), Mapping)), held)
@@ -219,7 +219,7 @@ def _json_object(text: str, what: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class KeyReport:
-    """What became of the names in a file: `loaded` into the model, `training_only` left, `aliases` of loaded ones."""
+    """Names in a file: those `loaded` into the model, `training_only` ones ignored, `aliases` of loaded ones."""
 
     loaded: tuple[str, ...] = field(repr=False)
     training_only: tuple[str, ...] = field(default=(), repr=False)
@@ -236,10 +236,10 @@ class KeyReport:
 
 @dataclass(frozen=True)
 class KeyRules:
-    """Names that a family tolerates beside the ones it needs, as regular expressions matched against whole names.
+    """Names that a family tolerates in addition to those it needs.
 
-    `training_only`: published beside the weights, not needed to answer. `aliases`: second name -> first name of one
-    tensor; either may be absent, and where both are present they must agree.
+    `training_only`: a regular expression over whole names that are not needed for inference. `aliases`: second name ->
+    first name of one tensor; either may be absent, and where both are present they must agree.
     """
 
     training_only: str = r"(?!)"
@@ -252,7 +252,7 @@ def match_keys(
     """Pair a file's tensors with a model's, all or nothing.
 
     Returns the tensors under the expected names and the report. Raises `CheckpointError` with the first few names and
-    how many there are: missing, unexpected, wrongly shaped, not finite, aliases that differ.
+    their number: missing, unexpected, of a wrong shape, not finite, aliases that differ.
     """
     tensors, aliases = _without_aliases(file, expected, rules)
     left = tuple(n for n in tensors if n not in expected and re.fullmatch(rules.training_only, n))
@@ -323,7 +323,7 @@ def _check_finite(file: WeightsFile, tensors: Mapping[str, Tensor]) -> None:
 
 
 def _finite(value: Tensor) -> bool:
-    """Say whether all values are finite; a sum passes NaN and infinity on and is one read of the memory."""
+    """Return whether all values are finite; a sum propagates NaN and infinity in a single read of the memory."""
     if not value.is_floating_point():
         return True
     total = value.sum(dtype=torch.float32)

@@ -1,4 +1,4 @@
-"""Where a model runs and in which precision."""
+"""Device and precision of a model."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch
 
 
 def find_device(name: str) -> torch.device:
-    """Return the device of this name; "auto" is the GPU where there is one.
+    """Return the device of this name; "auto" is the GPU if available.
 
-    Raises `UsageError` for a name that torch does not know, and for CUDA where there is none.
+    Raises `UsageError` for a name that torch does not know, and for CUDA without a GPU.
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -31,7 +31,7 @@ def find_device(name: str) -> torch.device:
 
 
 def find_dtype(name: str) -> torch.dtype:
-    """Return the floating type of this name; `UsageError` for another one."""
+    """Return the floating-point type of this name; `UsageError` for any other."""
     if name not in DTYPES:
         raise UsageError(f"--dtype must be one of {', '.join(DTYPES)}, got {name!r}")
     return DTYPES[name]
@@ -39,7 +39,7 @@ def find_dtype(name: str) -> torch.dtype:
 
 @contextmanager
 def exact_float32() -> Iterator[None]:
-    """Switch TF32 off inside, and give the process its own settings back: a verdict must not hang on the GPU's kind."""
+    """Disable TF32 inside and restore the settings after: a verdict must not depend on the kind of GPU."""
     setting, exact = _tf32_setting()
     switches: tuple[object, ...] = (torch.backends.cuda.matmul, torch.backends.cudnn)
     before = [getattr(switch, setting) for switch in switches]
@@ -53,7 +53,7 @@ def exact_float32() -> Iterator[None]:
 
 
 def _tf32_setting() -> tuple[str, bool | str]:
-    """Return the setting that this process uses: torch refuses to read the old one once the new one was set."""
+    """Return the setting that this process uses; torch refuses to read the old one once the new one was set."""
     try:
         bool(torch.backends.cuda.matmul.allow_tf32 or torch.backends.cudnn.allow_tf32)
     except RuntimeError:

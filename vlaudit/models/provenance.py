@@ -1,4 +1,4 @@
-"""What was loaded, in full: the first thing that a report says."""
+"""Origin of a model's weights, for the head of the report."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from vlaudit.models.checkpoint import KeyReport
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where a model's weights came from and what became of the file.
+    """Origin of a model's weights and the report of their tensors.
 
-    `path` is None for a model without a file; `sha256` is the file's, 64 hexadecimal digits.
+    `path` is None for a model without a file; `sha256` is that of the file, 64 hexadecimal digits.
     """
 
     family: str
@@ -26,22 +26,22 @@ class Provenance:
 
     @property
     def fingerprint(self) -> str:
-        """The name of the weights that verdicts and stored runs go by."""
+        """Identifier of the weights in verdicts and stored runs."""
         return f"sha256:{self.sha256}"
 
 
 class Loaded:
-    """What every adapter with a weights file says of it: made when it is asked for, the hash may still be running."""
+    """Checkpoint provenance, computed lazily; hashing may still be in progress."""
 
     def __init__(self, provenance: Callable[[], Provenance]) -> None:
         self._make_provenance = provenance
 
     @cached_property
     def provenance(self) -> Provenance:
-        """What was loaded; waits until the file's hash is computed."""
+        """Provenance; waits until the file's hash is computed."""
         return self._make_provenance()
 
     @property
     def fingerprint(self) -> str:
-        """The name of the weights; waits as `provenance` does."""
+        """Identifier of the weights; waits as `provenance` does."""
         return self.provenance.fingerprint

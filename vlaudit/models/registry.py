@@ -32,6 +32,8 @@ FAMILIES: dict[str, Family] = {
     "vl-bert": Family("vlaudit.models.volta.loading:load_vl_bert"),
     "visualbert": Family("vlaudit.models.volta.loading:load_visualbert"),
     "bert": Family("vlaudit.models.hf.loading:load_bert"),
+    "vilt": Family("vlaudit.models.hf.loading:load_vilt"),
+    "blip": Family("vlaudit.models.hf.loading:load_blip"),
     "ctrl_lxmert": Family("vlaudit.models.volta.loading:load_lxmert"),
     "ctrl_uniter": Family("vlaudit.models.volta.loading:load_uniter"),
     "ctrl_vilbert": Family("vlaudit.models.volta.loading:load_vilbert", bundled="vilbert"),

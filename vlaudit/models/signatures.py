@@ -1,11 +1,11 @@
-"""Tell by the names of its tensors which model a weights file probably holds, for a better error message."""
+"""Guess from tensor names which model a weights file holds, for a better error message."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
 
-# The first line that matches some name in the file wins: the more particular stands before the more general.
+# The first line that matches some name in the file wins, so specific patterns precede general ones.
 _SIGNATURES = (
     ("ALBEF", r"text_encoder\.(bert\.)?encoder\.layer\.\d+\.crossattention\..*"),
     ("BLIP", r"text_decoder\..*|.*text_encoder\.encoder\.layer\.\d+\.crossattention\.self\..*"),
@@ -26,7 +26,7 @@ _SIGNATURES = (
 
 
 def resembles(names: Iterable[str]) -> str | None:
-    """Return the family that these tensor names look like, or None.
+    """Return the family that these tensor names resemble, or None.
 
     >>> resembles(["uniter.embeddings.word_embeddings.weight"])
     'UNITER'

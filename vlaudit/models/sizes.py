@@ -1,4 +1,4 @@
-"""Read the sizes of a published model off its tensors, and what tensors do not tell off its config file."""
+"""Read the sizes of a published model from its tensors, and the rest from its config file."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any, Protocol, runtime_checkable
 from vlaudit.errors import CheckpointError
 
 HEAD_WIDTH = 64
-"""Components of one attention head in every published model; a file's shapes do not tell it."""
+"""Components of one attention head in every published model; it cannot be read from shapes."""
 
 HEADS, WIDTH, EPSILON = "num_attention_heads", "hidden_size", "layer_norm_eps"
 
 
 @runtime_checkable
 class HasShape(Protocol):
-    """Anything with a shape: a tensor, or what a file says about one that was not read yet."""
+    """Anything with a shape: a tensor, or a file's entry for one that was not read yet."""
 
     @property
     def shape(self) -> Sequence[int]:
@@ -25,7 +25,7 @@ class HasShape(Protocol):
 
 
 def shape_of(tensors: Mapping[str, HasShape], name: str, axes: int, *, family: str) -> tuple[int, ...]:
-    """Return the shape of a tensor that `family` cannot be without; `CheckpointError` where it lacks or is empty."""
+    """Return the shape of a tensor that `family` requires; `CheckpointError` where it is missing or empty."""
     if name not in tensors:
         raise CheckpointError(f"not a checkpoint in the layout of {family}: it has no tensor {name}")
     shape = tuple(tensors[name].shape)
@@ -35,7 +35,7 @@ def shape_of(tensors: Mapping[str, HasShape], name: str, axes: int, *, family: s
 
 
 def count_modules(names: Iterable[str], prefix: str) -> int:
-    """Return how many numbered modules there are below `prefix`; a gap shows later, as missing keys.
+    """Return the number of numbered modules below `prefix`; a gap shows later, as missing keys.
 
     >>> count_modules(["layer.0.bias", "layer.0.weight", "layer.1.bias"], "layer.")
     2
@@ -45,10 +45,10 @@ def count_modules(names: Iterable[str], prefix: str) -> int:
 
 
 def agreed_sizes(seen: Mapping[str, int], config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the sizes seen in the tensors with the number of heads, and the epsilon where the config says one.
+    """Return the sizes seen in the tensors with the number of heads, and the epsilon where the config states one.
 
-    `config` is a decoded config file, any part of it. Raises `CheckpointError` where it contradicts the tensors, has
-    another activation than the exact GELU, or where nothing says the number of heads.
+    `config` is a decoded config file, complete or not. Raises `CheckpointError` where it contradicts the tensors, has
+    another activation than the exact GELU, or where nothing states the number of heads.
     """
     for name in sorted(config.keys() & seen.keys()):
         if config[name] != seen[name]:
@@ -65,19 +65,19 @@ def agreed_sizes(seen: Mapping[str, int], config: Mapping[str, Any]) -> dict[str
     return found
 
 
-def _heads(said: Any, width: int) -> int:
-    if said is None and width % HEAD_WIDTH:
+def _heads(stated: Any, width: int) -> int:
+    if stated is None and width % HEAD_WIDTH:
         raise CheckpointError(
             f"the number of heads cannot be read off the tensors: {WIDTH} = {width} is no multiple of {HEAD_WIDTH}, "
-            f"the width of a head in the published models; put a config.json that says {HEADS} beside the checkpoint"
+            f"the width of a head in the published models; put a config.json that states {HEADS} next to the checkpoint"
         )
-    heads = width // HEAD_WIDTH if said is None else said
+    heads = width // HEAD_WIDTH if stated is None else stated
     if not isinstance(heads, int) or isinstance(heads, bool) or heads < 1 or width % heads:
         raise CheckpointError(f"{HEADS} must be a whole number that divides {WIDTH} = {width}, got {heads!r}")
     return heads
 
 
-def _epsilon(said: Any) -> float:
-    if isinstance(said, bool) or not isinstance(said, int | float) or not said > 0:
-        raise CheckpointError(f"{EPSILON} must be a positive number, got {said!r}")
-    return float(said)
+def _epsilon(stated: Any) -> float:
+    if isinstance(stated, bool) or not isinstance(stated, int | float) or not stated > 0:
+        raise CheckpointError(f"{EPSILON} must be a positive number, got {stated!r}")
+    return float(stated)

@@ -1,8 +1,8 @@
-"""Find the vocabulary that a checkpoint was trained with, and cut captions into its pieces.
+"""Find the vocabulary that a checkpoint was trained with, and tokenize captions.
 
-Looked for beside the checkpoint, then where `--tokenizer` says, then in the local Hugging Face cache; fetched only
-with `--download`. Words are cut by the `tokenizers` library; what surrounds them ([CLS], [SEP], padding) is the
-business of each family, because families differ in it.
+It is searched next to the checkpoint, then at `--tokenizer`, then in the local Hugging Face cache, and downloaded only
+with `--download`. The `tokenizers` library cuts words into pieces; special tokens around them are added by the family's
+`CaptionPolicy`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Piece(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Vocabulary:
-    """The pieces that a model knows. `ids` maps piece to row, `size` is how many rows the vocabulary needs."""
+    """The pieces that a model knows. `ids` maps a piece to its row, `size` is the number of rows needed."""
 
     source: str
     size: int
@@ -46,9 +46,9 @@ class Vocabulary:
             )
 
     def pieces(self, text: str) -> list[Piece]:
-        """Cut a text into pieces, without special ones around it.
+        """Cut a text into pieces, without special tokens.
 
-        What is written as a special token in the text ("[MASK]") is read as the characters that it is made of.
+        A special token spelled out in the text ("[MASK]") is read as ordinary characters.
         """
         encoded = self._tokenizer.encode(text, add_special_tokens=False)
         return [Piece(i, start, end) for i, (start, end) in zip(encoded.ids, encoded.offsets, strict=True)]
@@ -75,27 +75,34 @@ class Vocabulary:
 
 
 def find_vocabulary(
-    checkpoint: Path | None, *, tokenizer: Any, published: str, rows: int, download: bool = False
+    checkpoint: Path | None,
+    *,
+    tokenizer: Any,
+    published: str,
+    rows: int,
+    download: bool = False,
+    unlisted: int = 0,
 ) -> Vocabulary:
     """Return the vocabulary of a checkpoint whose word table has `rows` rows.
 
     `tokenizer` is a folder, a name in the local Hugging Face cache, or a tokenizer object of `transformers` or
-    `tokenizers`. `published` is the name of the vocabulary that the family was published with.
-    Raises `VocabularyError`: none found (where it was looked for, where to get it), unreadable, of another size, or
-    one beside the checkpoint that differs from the one asked for.
+    `tokenizers`. `published` is the name of the vocabulary that the family was published with; `unlisted` is how many
+    of the last rows it may leave out.
+    Raises `VocabularyError`: none found (with the places searched and the remedy), unreadable, of another size, or one
+    next to the checkpoint that differs from the one requested.
     """
-    beside = _in_folder(checkpoint.parent) if checkpoint is not None else None
-    asked = _asked(tokenizer, download=download) if tokenizer is not None else None
-    if beside and asked and dict(beside.ids) != dict(asked.ids):
-        given = f"--tokenizer {tokenizer}" if isinstance(tokenizer, str | Path) else asked.source
+    stored = _in_folder(checkpoint.parent) if checkpoint is not None else None
+    requested = _requested(tokenizer, download=download) if tokenizer is not None else None
+    if stored and requested and dict(stored.ids) != dict(requested.ids):
+        given = f"--tokenizer {tokenizer}" if isinstance(tokenizer, str | Path) else requested.source
         raise VocabularyError(
-            f"{given}: a different vocabulary lies beside the checkpoint ({beside.source}), and that "
-            "one is used where it exists; drop the option or move the file away"
+            f"{given}: a different vocabulary is stored next to the checkpoint ({stored.source}), "
+            "which takes precedence; drop the option or move the file away"
         )
-    found = beside or asked or _named(published, download=download)
+    found = stored or requested or _named(published, download=download)
     if found is None:
         raise VocabularyError(_missing_message(checkpoint, published))
-    if found.size != rows:
+    if not rows - unlisted <= found.size <= rows:
         raise VocabularyError(
             f"vocabulary {found.source}: it has {found.size} entries, the checkpoint's word table has {rows} rows; "
             f"give the one it was trained with (published checkpoints of this family: {published})"
@@ -104,15 +111,15 @@ def find_vocabulary(
 
 
 def _missing_message(checkpoint: Path | None, published: str) -> str:
-    beside = f"beside {checkpoint} ({' or '.join(_FILES)}), " if checkpoint else ""
+    near = f"next to {checkpoint} ({' or '.join(_FILES)}), " if checkpoint else ""
     return (
-        f"no vocabulary was found: looked {beside}in --tokenizer (not given) and in the local Hugging Face cache for "
-        f"{published}. Put the vocab.txt of {published} beside the checkpoint, or name a folder that holds it with "
+        f"no vocabulary was found: looked {near}in --tokenizer (not given) and in the local Hugging Face cache for "
+        f"{published}. Put the vocab.txt of {published} next to the checkpoint, or name a folder that holds it with "
         "--tokenizer DIR, or allow one fetch from the Hugging Face hub with --download"
     )
 
 
-def _asked(tokenizer: Any, *, download: bool) -> Vocabulary:
+def _requested(tokenizer: Any, *, download: bool) -> Vocabulary:
     if not isinstance(tokenizer, str | Path):
         return _from_object(tokenizer)
     folder = Path(tokenizer).expanduser()
@@ -140,7 +147,7 @@ def _in_folder(folder: Path) -> Vocabulary | None:
 
 
 def _named(name: str, *, download: bool) -> Vocabulary | None:
-    """Look a tokenizer up by its hub name: in the local cache, or on the hub where that is allowed."""
+    """Look up a tokenizer by its hub name in the local cache, or on the hub where that is allowed."""
     from huggingface_hub import hf_hub_download, try_to_load_from_cache  # noqa: PLC0415 (slow, seldom needed)
     from huggingface_hub.errors import HFValidationError  # noqa: PLC0415
 
@@ -167,7 +174,7 @@ def _read(path: Path) -> Vocabulary:
 
 
 def _from_lines(path: Path, text: str) -> Vocabulary:
-    """Read one piece a line. A piece that stands twice has the later line's id, as in the official reader."""
+    """Read one piece per line. A repeated piece has the id of the later line, as in the official reader."""
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers  # noqa: PLC0415 (slow import)
 
     lines = text.split("\n")
@@ -183,9 +190,9 @@ def _from_lines(path: Path, text: str) -> Vocabulary:
 
 
 def _lowercase(settings: Path, pieces: Iterable[str]) -> bool:
-    """Read whether words are folded to lower case.
+    """Return whether words are converted to lower case.
 
-    Where nothing is said they are, unless some piece has a capital (bert-base-cased), which folding would never reach.
+    The default is yes, unless some piece has a capital (bert-base-cased), which would then never match.
     """
     if not settings.is_file():
         return not any(_CAPITAL.search(piece) for piece in pieces if not piece.startswith("["))

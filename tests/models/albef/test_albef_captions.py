@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given
 from safetensors.torch import load_file
 
-from vlaudit.models.albef.captions import clean, encode, too_long
+from vlaudit.models.albef.captions import MOST_WORDS, clean
+from vlaudit.models.streams.captions import CaptionPolicy
 from vlaudit.models.vocabulary import find_vocabulary
 from vlaudit.samples import Sample, Span
 
+POLICY = CaptionPolicy(clean, ends_with_sep=False, most_words=MOST_WORDS)
 GOLDENS = Path(__file__).parents[2] / "goldens" / "albef"
 CASES = sorted(path.name for path in GOLDENS.iterdir() if path.is_dir())
 TRICKY = st.text(st.sampled_from("aB \n\t-/.,'<>personİÉ~#")) | st.lists(
@@ -55,27 +57,27 @@ def test_ids_equal_the_official_ones(case):
     )
     for raw, row, mask in zip(captions["raw"], inputs["input_ids"], inputs["attention_mask"], strict=True):
         official = row[mask.bool()].tolist()
-        ours = list(encode(sample(raw), vocabulary(case)).ids)
+        ours = list(POLICY.encode(sample(raw), vocabulary(case)).ids)
         assert ours[: len(official)] == official
         assert len(ours) == len(official) or len(official) == captions["max_length"]
 
 
 def test_there_is_no_sep():
     words = vocabulary("tiny_even")
-    assert encode(sample("a dog"), words).ids == (words.cls, words.ids["a"], words.ids["dog"])
+    assert POLICY.encode(sample("a dog"), words).ids == (words.cls, words.ids["a"], words.ids["dog"])
 
 
 def test_hiding_masks_every_piece_of_the_phrase_and_nothing_else():
     words = vocabulary("tiny_even")
     caption = "A dog, running - on"
-    encoding = encode(sample(caption, Span(2, 5), Span(7, 14)), words)
+    encoding = POLICY.encode(sample(caption, Span(2, 5), Span(7, 14)), words)
     assert encoding.axis.hidden == ((2,), (3, 4, 5))
     assert [i for i, piece in enumerate(encoding.ids) if piece == words.mask] == [2, 3, 4, 5]
-    assert encoding.originals == encode(sample(caption), words).ids
+    assert encoding.originals == POLICY.encode(sample(caption), words).ids
 
 
 def test_positions_are_characters_of_the_caption_as_it_was_given():
-    axis = encode(sample("A dog, running - on"), vocabulary("tiny_even")).axis
+    axis = POLICY.encode(sample("A dog, running - on"), vocabulary("tiny_even")).axis
     assert axis.spans[0] is None
     assert axis.positions(2, 5) == (2,)
     assert axis.spans[-1] == Span(17, 19)
@@ -91,6 +93,6 @@ def test_positions_are_characters_of_the_caption_as_it_was_given():
     ],
 )
 def test_a_caption_that_the_official_code_would_cut_is_too_long(caption, limit, why):
-    encoding = encode(sample(caption), vocabulary("tiny_even"))
-    reason = too_long(sample(caption), encoding, limit)
+    encoding = POLICY.encode(sample(caption), vocabulary("tiny_even"))
+    reason = POLICY.too_long(caption, encoding, limit)
     assert reason is None if why is None else why in reason

@@ -62,18 +62,18 @@ def test_json_round_trip(config):
 @settings(max_examples=20)
 def test_shapes_tell_all_but_heads_and_epsilons(config):
     """With those given, every other size is read off the tensors, whatever the sizes and the layout."""
-    told = config.to_json()
+    stated = config.to_json()
     keep = {
         "vision": ("num_heads", "layer_norm_eps"),
         "bert": ("num_attention_heads", "layer_norm_eps", "pad_token_id"),
     }
-    overrides = {part: {name: told[part][name] for name in names} for part, names in keep.items()}
+    overrides = {part: {name: stated[part][name] for name in names} for part, names in keep.items()}
     assert AlbefConfig.from_tensors(shapes(config, queues=True), overrides) == config
 
 
 @pytest.mark.parametrize("layout", ["pretraining", "retrieval"])
 def test_published_shapes_tell_everything(layout, layouts):
-    """A published file needs no config beside it."""
+    """A published file needs no config file."""
     tensors = {key: torch.empty(shape, device="meta") for key, (shape, _) in layouts[layout].items()}
     assert AlbefConfig.from_tensors(tensors) == AlbefConfig.published(layout)
 
@@ -84,7 +84,7 @@ def test_queue_size_defaults_where_no_queue_is_stored():
 
 
 def test_goldens_read_the_same_both_ways(case):
-    """The config beside a checkpoint and the checkpoint's shapes agree."""
+    """The config next to a checkpoint and the checkpoint's shapes agree."""
     tensors = torch.load(case.checkpoint, weights_only=True)["model"]
     assert AlbefConfig.from_tensors(tensors, case.config) == AlbefConfig.from_json(case.config)
 
@@ -104,7 +104,7 @@ def test_goldens_read_the_same_both_ways(case):
     ],
 )
 def test_a_contradiction_names_both_values(tiny_even, part, name, value):
-    """A config of another model is refused, with what it says and what the tensors have."""
+    """A config of another model is refused, with the values of config and tensors."""
     tensors = torch.load(tiny_even.checkpoint, weights_only=True)["model"]
     config = tiny_even.config
     wrong = config | ({part: config[part] | {name: value}} if part else {name: value})
@@ -177,7 +177,7 @@ def test_missing_sizes_are_named(tiny_even):
     """All that is missing, at once."""
     config = {name: value for name, value in tiny_even.config.items() if name != "embed_dim"}
     config["bert"] = {name: value for name, value in config["bert"].items() if name != "hidden_size"}
-    with pytest.raises(CheckpointError, match=r"must say bert\.hidden_size, embed_dim"):
+    with pytest.raises(CheckpointError, match=r"must state bert\.hidden_size, embed_dim"):
         AlbefConfig.from_json(config)
 
 

@@ -6,8 +6,8 @@ from parity.albef import encode, load_case
 from parity.cases import Case
 
 from vlaudit.models.albef.config import AlbefConfig
+from vlaudit.models.albef.image_encoder import interpolate_positions
 from vlaudit.models.albef.network import Albef
-from vlaudit.models.albef.vision import interpolate_positions
 
 
 def full_size(layout, **held):
@@ -95,7 +95,7 @@ def test_a_position_table_that_fits_is_kept():
 
 @pytest.mark.parametrize("grid", [1, 3, 5, 8])
 def test_interpolation_keeps_the_cls_row(grid):
-    """Trap 16: only the patches are resampled, to the grid that was asked for."""
+    """Trap 16: only the patches are resampled, to the grid that was requested."""
     table = torch.randn(1, 17, 6)
     resized = interpolate_positions(table, grid)
     assert resized.shape == (1, 1 + grid**2, 6)

@@ -28,16 +28,16 @@ def batch_of(lengths, seed=0, padding=0):
 @given(lengths=lengths, weights=layer_sets, states=layer_sets)
 @settings(max_examples=20)
 def test_reading_inside_changes_no_result(small, lengths, weights, states):
-    """Eager and fused layers agree whatever is read; and what is read is exactly what was asked for."""
+    """Eager and fused layers agree whatever is read; and what is read is exactly what was requested."""
     inputs = batch_of(lengths)
     plain, read = encode(small, inputs), encode(small, inputs, weights=weights, states=states)
     spans = {"image": range(2), "text": range(3), "fused": range(3, 5)}
     for ours, ref, span in zip(read, plain, spans.values(), strict=True):
         torch.testing.assert_close(ours.last, ref.last, atol=1e-5, rtol=0)
-        asked = set(span) if weights is True else set(span) & set(weights or ())
+        requested = set(span) if weights is True else set(span) & set(weights or ())
         stages = {*span, span.stop}
-        assert ours.self_attention.keys() == asked
-        assert ours.cross_attention.keys() == (asked if span.start else set())
+        assert ours.self_attention.keys() == requested
+        assert ours.cross_attention.keys() == (requested if span.start else set())
         assert ours.states.keys() == (stages if states is True else stages & set(states or ()))
         assert [*ref.states, *ref.self_attention, *ref.cross_attention] == []
 
@@ -110,7 +110,7 @@ def test_masked_words_need_only_their_positions(small):
     """The word head sees each state alone: some positions give the logits that all of them give."""
     fused = encode(small, batch_of([4, 6]))[2].last
     positions = (torch.tensor([0, 1, 1]), torch.tensor([2, 0, 5]))
-    torch.testing.assert_close(small.mlm_logits(fused[positions]), small.mlm_logits(fused)[positions])
+    torch.testing.assert_close(small.word_logits(fused[positions]), small.word_logits(fused)[positions])
 
 
 def test_features_have_unit_length(small):
@@ -126,7 +126,7 @@ def test_every_weight_takes_part(small):
     network.initialise()
     image, text, fused = encode(network, batch_of([4, 6]))
     similarity = network.image_feature(image.last) @ network.text_feature(text.last).T / network.temp
-    outputs = (similarity, network.itm_logits(fused.last), network.mlm_logits(fused.last))
+    outputs = (similarity, network.itm_logits(fused.last), network.word_logits(fused.last))
     # A fixed random weighting: a plain sum is blind to whatever moves all entries of a norm or softmax alike.
     sum((output * torch.randn_like(output)).sum() for output in outputs).backward()
     grads = {name: weight.grad for name, weight in network.named_parameters()}
@@ -162,10 +162,10 @@ def test_a_retrieval_network_predicts_no_words(small):
     """The retrieval layout has no word head."""
     retrieval = Albef(replace(small.config, layout="retrieval"))
     with pytest.raises(RequestError, match="no masked-word head"):
-        retrieval.mlm_logits(torch.zeros(2, 16))
+        retrieval.word_logits(torch.zeros(2, 16))
 
 
 def test_momentum_copies_that_are_not_held_are_refused(small):
-    """The message says how to hold them."""
+    """The message says how to load them."""
     with pytest.raises(RequestError, match="momentum=True"):
         Albef(small.config).momentum_view()

@@ -11,7 +11,7 @@ import torch
 from parity.albef import encode, load_case
 
 from vlaudit.models import bert_layers
-from vlaudit.models.albef import vision as vision_module
+from vlaudit.models.albef import image_encoder as vision_module
 from vlaudit.models.albef.losses import distilled_masked_word_loss, masked_word_loss
 from vlaudit.models.albef.network import Albef
 
@@ -40,7 +40,7 @@ def results(network, inputs):
         "text_embeds": text.last,
         "fusion_embeds": fused.last,
         "itm_logits": network.itm_logits(fused.last),
-        "mlm_logits": network.mlm_logits(masked.last),
+        "mlm_logits": network.word_logits(masked.last),
     }
 
 
@@ -146,16 +146,16 @@ def test_word_head_has_its_bias_and_table(case, network, weights):
     """Trap 13: the decoder is the word table, so spoiling the table moves the logits even at the head alone."""
     fused = encode(network, case.inputs | {"input_ids": case.inputs["mlm_input_ids"]})[2].last
     for key in ("cls.predictions.bias", "bert.embeddings.word_embeddings.weight"):
-        before = network.mlm_logits(fused)
+        before = network.word_logits(fused)
         weights[f"text_encoder.{key}"].add_(0.1)
-        assert (network.mlm_logits(fused) - before).abs().max() > VISIBLE
+        assert (network.word_logits(fused) - before).abs().max() > VISIBLE
 
 
 def test_losses_average_over_labelled_positions(case, network):
     """Trap 15: both parts of the distilled loss leave unmasked positions out, in number and in value."""
     inputs = case.inputs | {"input_ids": case.inputs["mlm_input_ids"]}
     labels = case.inputs["mlm_labels"]
-    logits = network.mlm_logits(encode(network, inputs)[2].last)
+    logits = network.word_logits(encode(network, inputs)[2].last)
     teacher = logits.flip(-1)
     spoilt = logits.where(labels[..., None] != -100, 7 * logits)
     for alpha in (0.0, 0.3, 1.0):
@@ -172,7 +172,7 @@ def _soft(logits, teacher):
 def test_distilled_loss_has_its_two_ends(case, network):
     """Alpha 0 is the label loss; alpha 1 against oneself is the entropy of the prediction."""
     labels = case.inputs["mlm_labels"]
-    logits = network.mlm_logits(encode(network, case.inputs)[2].last)
+    logits = network.word_logits(encode(network, case.inputs)[2].last)
     hard = distilled_masked_word_loss(logits, logits.flip(-1), labels, 0.0)
     torch.testing.assert_close(hard, masked_word_loss(logits, labels))
     own = distilled_masked_word_loss(logits, logits, labels, 1.0)

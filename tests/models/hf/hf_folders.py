@@ -23,7 +23,7 @@ def made(model_class, config):
 
 
 def written(model, folder):
-    """Write it as its owner would, with a vocabulary beside it."""
+    """Write a folder as its owner would, with a vocabulary."""
     model.save_pretrained(folder)
     (folder / "vocab.txt").write_text("\n".join(VOCABULARY) + "\n", encoding="utf-8")
     return folder
@@ -50,7 +50,7 @@ def padded(lengths):
 
 
 def close(one, other, *, where=None, tolerance=1e-5):
-    """Say whether two tensors agree, at the real positions of (batch, positions, ...) where a mask says them."""
+    """Return whether two tensors agree; with a mask, at the real positions of (batch, positions, ...) only."""
     if where is not None:
         one, other = one[where.bool()], other[where.bool()]
     return one.shape == other.shape and float((one - other).abs().max()) <= tolerance

@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 from transformers import BertConfig, BertForMaskedLM, BertForPreTraining, BertModel
 
 import vlaudit
-from vlaudit.errors import CheckpointError, RequestError, VocabularyError
+from vlaudit.errors import CheckpointError, VocabularyError
 from vlaudit.models.base import ForwardRequest, LoadOptions
 from vlaudit.models.checks import check_adapter
-from vlaudit.models.hf.bert import open_bert
+from vlaudit.models.hf.bert import BERT
+from vlaudit.models.hf.folder import load_network
 from vlaudit.models.probe_samples import probe_samples
-from vlaudit.models.regional.streams import Inputs, Wanted
+from vlaudit.models.streams.contract import FeatureHeads, Inputs, MatchHead, RegionHead, Wanted, WordHead
 from vlaudit.samples import Sample, words_of
 from vlaudit.traces import Attention, Hidden, HiddenPieces, Match, Words
 
@@ -54,7 +55,7 @@ def folder(kept, tmp_path):
 
 @pytest.fixture(scope="session")
 def network(kept):
-    return open_bert(LoadOptions(kept, CPU))[0]
+    return load_network(BERT, LoadOptions(kept, CPU))[0]
 
 
 def load(path, **options):
@@ -140,19 +141,16 @@ def test_it_keeps_what_it_declares_and_declares_no_image(kept):
     assert adapter.refusal(ForwardRequest(probe_samples(adapter)[0], frozenset({Match()})))
 
 
-def test_what_needs_an_image_is_refused_by_the_network_itself(network):
-    ids, mask = padded((4,))
-    with pytest.raises(RequestError, match="no image"):
-        network.match_logits(network(Inputs(ids, mask), Wanted()))
-    with pytest.raises(RequestError, match="no regions"):
-        network.region_logits(torch.zeros(1, 16))
+def test_it_carries_no_heads_that_read_an_image(network):
+    assert isinstance(network, WordHead)
+    assert not isinstance(network, MatchHead | RegionHead | FeatureHeads)
 
 
 # What loads
 
 
 def test_a_file_in_the_folder_is_the_folder(kept, network):
-    other = open_bert(LoadOptions(kept / "model.safetensors", CPU))[0]
+    other = load_network(BERT, LoadOptions(kept / "model.safetensors", CPU))[0]
     assert same(network, other)
 
 
@@ -173,7 +171,7 @@ def test_a_published_folder_loads_with_the_older_names_and_what_only_training_ne
         for name, tensor in pretraining.state_dict().items()
     }
     torch.save(older | {"bert.embeddings.position_ids": torch.arange(24)[None]}, folder / "pytorch_model.bin")
-    network, file, keys = open_bert(LoadOptions(folder, CPU))
+    network, file, keys = load_network(BERT, LoadOptions(folder, CPU))
     assert file.path.name == "pytorch_model.bin"
     assert sorted(keys.training_only) == [
         "bert.embeddings.position_ids",
@@ -195,7 +193,7 @@ def test_the_word_head_reads_the_word_table(network):
 
 
 def test_a_written_copy_is_read_back_to_the_bit(network, tmp_path):
-    assert same(network, open_bert(LoadOptions(written(network.model, tmp_path), CPU))[0])
+    assert same(network, load_network(BERT, LoadOptions(written(network.model, tmp_path), CPU))[0])
 
 
 def same(one, other):
@@ -240,9 +238,9 @@ def test_a_config_that_is_no_json_object_is_refused(folder, text):
     refused(folder, "config.json", "JSON")
 
 
-@pytest.mark.parametrize("said", ["roberta", None, 3])
-def test_a_folder_of_another_model_is_refused(folder, said):
-    refused(edited(folder, config={"model_type": said}), "BERT needs model_type 'bert'", repr(said))
+@pytest.mark.parametrize("stated", ["roberta", None, 3])
+def test_a_folder_of_another_model_is_refused(folder, stated):
+    refused(edited(folder, config={"model_type": stated}), "BERT needs model_type 'bert'", repr(stated))
 
 
 @pytest.mark.parametrize(
@@ -277,7 +275,7 @@ def test_what_a_config_names_is_not_followed(folder, network):
             "quantization_config": {"quant_method": "gptq"},
         },
     )
-    assert same(network, open_bert(LoadOptions(folder, CPU))[0])
+    assert same(network, load_network(BERT, LoadOptions(folder, CPU))[0])
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "pytorch_model.bin"])
@@ -299,5 +297,5 @@ def test_a_vocabulary_of_another_size_is_refused(folder):
 
 
 def test_importing_vlaudit_does_not_import_transformers():
-    asked = "import sys, vlaudit, vlaudit.models.hf.loading; sys.exit('transformers' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", asked], check=False).returncode == 0
+    requested = "import sys, vlaudit, vlaudit.models.hf.loading; sys.exit('transformers' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", requested], check=False).returncode == 0

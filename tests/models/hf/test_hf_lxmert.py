@@ -1,23 +1,20 @@
-"""LXMERT through transformers: layers by depth, and the attention that the class does not hand out."""
+"""Folders of transformers' LXMERT load into our own network, which computes what the class computes."""
 
 import shutil
 
 import pytest
 import torch
-from hf_folders import CPU, VOCABULARY, close, edited, made, padded, written
+from hf_folders import VOCABULARY, close, edited, made, padded, written
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import LxmertConfig, LxmertForPreTraining
 
 import vlaudit
-from vlaudit.errors import CheckpointError, RequestError
-from vlaudit.models.base import ForwardRequest, LoadOptions
+from vlaudit.errors import CheckpointError
+from vlaudit.models.base import ForwardRequest
 from vlaudit.models.checks import check_adapter
-from vlaudit.models.hf.lxmert import LxmertNetwork, open_lxmert
-from vlaudit.models.lxmert.config import LxmertConfig as OwnConfig
-from vlaudit.models.lxmert.network import Lxmert
 from vlaudit.models.probe_samples import probe_samples
-from vlaudit.models.regional.streams import Inputs, Wanted
+from vlaudit.models.streams.contract import Inputs, Wanted
 from vlaudit.traces import Match, RegionClasses
 
 WIDTH, CLASSES = 6, 7
@@ -57,13 +54,17 @@ def kept(reference, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def network(kept):
-    return open_lxmert(LoadOptions(kept, CPU))[0]
+def adapter(kept):
+    return load(kept)
 
 
 @pytest.fixture(scope="session")
-def adapter(kept):
-    return vlaudit.load("lxmert", checkpoint=kept, device="cpu")
+def network(adapter):
+    return adapter.network
+
+
+def load(path):
+    return vlaudit.load("lxmert", checkpoint=path, device="cpu")
 
 
 def batch(lengths):
@@ -128,11 +129,11 @@ def test_attention_inside_a_cross_layer_is_that_of_its_parts(network, reference)
     with torch.inference_mode():
         streams = network(inputs, ALL)
         text, image = streams.states["text", 4], streams.states["image", 4]
-        across, asked = layer.visual_attention.att(image, text, output_attentions=True)
+        across, requested = layer.visual_attention.att(image, text, output_attentions=True)
         seen = layer.visual_attention(text, image)[0]
         read = layer.visual_attention.output(across, image)
         own = {"text": layer.lang_self_att(seen, None, True)[1], "image": layer.visn_self_att(read, None, True)[1]}
-    assert close(streams.attention["image", "text", 4], asked)
+    assert close(streams.attention["image", "text", 4], requested)
     assert close(streams.attention["text", "text", 4], own["text"])
     assert close(streams.attention["image", "image", 4], own["image"])
 
@@ -154,16 +155,6 @@ def test_label_1_is_the_matching_pair(network, reference):
         logits = network.match_logits(network(inputs, Wanted()))[0].log_softmax(-1)
         losses = [reference(**arguments(inputs), matched_label=torch.tensor([label])).loss for label in (0, 1)]
     assert close(-logits, torch.stack([loss.squeeze() for loss in losses]))
-
-
-def test_reading_inside_changes_no_answer_and_leaves_no_hook(network):
-    inputs, some = batch([(7, 2), (3, 4)]), Wanted(frozenset({("image", "text", 4)}), frozenset({("image", 4)}))
-    with torch.inference_mode():
-        bare, read, again = network(inputs, Wanted()), network(inputs, some), network(inputs, Wanted())
-    assert torch.equal(bare.text, read.text)
-    assert (set(read.attention), set(read.states)) == ({("image", "text", 4)}, {("image", 4)})
-    assert (set(again.attention), set(again.states)) == (set(), set())
-    assert not any(module._forward_hooks or module._forward_pre_hooks for module in network.modules())
 
 
 def test_it_keeps_what_it_declares(adapter):
@@ -195,33 +186,9 @@ def test_match_and_classes_are_read_through_the_adapter(adapter, reference):
     assert close(trace[RegionClasses()], classes)
 
 
-@settings(max_examples=5)
-@given(lengths=LENGTHS)
-def test_our_own_network_computes_the_same_from_the_same_weights(network, reference, lengths):
-    """A second answer that shares no code: all states, all four kinds of attention, all heads."""
-    sizes = OwnConfig(len(VOCABULARY), 16, TEXT, IMAGE, CROSS, 4, 20, WIDTH, CLASSES, 5, answers=3, max_positions=24)
-    own = Lxmert(sizes).eval()
-    own.load_state_dict({name.replace("lxmert.", "bert.", 1): v for name, v in reference.state_dict().items()})
-    inputs = batch(lengths)
-    with torch.inference_mode():
-        one, other = own(inputs, ALL), network(inputs, ALL)
-        assert close(own.match_logits(one), network.match_logits(other))
-        words = (n.word_logits(streams.text) for n, streams in ((own, one), (network, other)))
-        regions = (n.region_logits(streams.image) for n, streams in ((own, one), (network, other)))
-        assert close(*words, where=inputs.mask)
-        assert close(*regions, where=inputs.present)
-    real = {"text": inputs.mask, "image": inputs.present}
-    for who, stage in ALL.states:
-        assert close(one.states[who, stage], other.states[who, stage], where=real[who])
-    for asks, answers, layer in ALL.attention:
-        maps = (streams.attention[asks, answers, layer].transpose(1, 2) for streams in (one, other))
-        assert close(*maps, where=real[asks])
-    assert own.layout == network.layout
-
-
-def test_more_region_layers_than_language_layers_do_not_share_numbers_with_cross_layers():
+def test_more_region_layers_than_language_layers_do_not_share_numbers_with_cross_layers(tmp_path):
     config = LxmertConfig(**(CONFIG.to_dict() | {"l_layers": 1, "r_layers": 3, "x_layers": 1}))
-    network = LxmertNetwork(made(LxmertForPreTraining, config))
+    network = load(written(made(LxmertForPreTraining, config), tmp_path)).network
     layout, inputs = network.layout, batch([(4, 2)])
     assert layout.attention["text", "text"] == (0, 3)
     assert layout.attention["image", "image"] == (0, 1, 2, 3)
@@ -237,28 +204,39 @@ def test_more_region_layers_than_language_layers_do_not_share_numbers_with_cross
     assert torch.equal(streams.states["image", 4], streams.image)
 
 
-def test_a_folder_without_the_object_head_names_no_regions(tmp_path):
+def test_a_folder_without_heads_for_regions_names_no_regions(tmp_path):
     config = LxmertConfig(**(CONFIG.to_dict() | {"task_obj_predict": False, "task_qa": False}))
-    network = open_lxmert(LoadOptions(written(made(LxmertForPreTraining, config), tmp_path), CPU))[0]
-    assert network.layout.classes is None
+    adapter = load(written(made(LxmertForPreTraining, config), tmp_path))
+    assert adapter.network.layout.classes is None
+    assert RegionClasses not in adapter.capabilities.readings
+    check_adapter(adapter)
 
 
-def test_regions_are_needed(network):
-    ids, mask = padded((4,))
-    with pytest.raises(RequestError, match="reads regions"):
-        network(Inputs(ids, mask), Wanted())
+def test_the_older_names_of_norms_are_read(kept, tmp_path, network):
+    def older(held):
+        return {name.replace("LayerNorm.weight", "LayerNorm.gamma"): tensor for name, tensor in held.items()}
+
+    other = load(edited(shutil.copytree(kept, tmp_path / "older"), tensors=older)).network
+    assert all(torch.equal(a, b) for a, b in zip(network.parameters(), other.parameters(), strict=True))
 
 
 @pytest.mark.parametrize(
     "config, part",
     [
-        ({"visual_pos_dim": 5}, "visual_pos_dim must be 4"),
-        ({"x_layers": 3}, "missing: lxmert.encoder.x_layers.2"),
-        ({"task_qa": False}, "unexpected: answer_head"),
-        ({"num_attention_heads": 3}, "transformers cannot build a LxmertForPreTraining"),
+        ({"x_layers": 3}, "x_layers = 3, but the checkpoint's tensors have 2"),
+        ({"num_attention_heads": 3}, "num_attention_heads must be a whole number that divides"),
     ],
 )
 def test_a_setting_that_does_not_fit_is_refused(kept, tmp_path, config, part):
-    folder = edited(shutil.copytree(kept, tmp_path / "changed"), config=config)
     with pytest.raises(CheckpointError, match=part):
-        vlaudit.load("lxmert", checkpoint=folder, device="cpu")
+        load(edited(shutil.copytree(kept, tmp_path / "changed"), config=config))
+
+
+def test_missing_and_unexpected_tensors_are_named(kept, tmp_path):
+    lost = "lxmert.encoder.x_layers.1.visual_attention.att.query.bias"
+
+    def renamed(held):
+        return {("surplus" if name == lost else name): tensor for name, tensor in held.items()}
+
+    with pytest.raises(CheckpointError, match=r"missing: bert\.encoder\.x_layers\.1.*\n.*unexpected: surplus"):
+        load(edited(shutil.copytree(kept, tmp_path / "changed"), tensors=renamed))

@@ -13,10 +13,10 @@ import vlaudit
 from vlaudit.errors import CheckpointError, RequestError
 from vlaudit.models.base import ForwardRequest, LoadOptions
 from vlaudit.models.checks import check_adapter
-from vlaudit.models.hf.folder import model_type
-from vlaudit.models.hf.visualbert import open_visualbert
+from vlaudit.models.hf.folder import load_network, model_type
+from vlaudit.models.hf.visualbert import VISUAL_BERT
 from vlaudit.models.probe_samples import probe_samples
-from vlaudit.models.regional.streams import Inputs, Wanted
+from vlaudit.models.streams.contract import Inputs, RegionHead, Wanted
 from vlaudit.traces import Match
 
 WIDTH = 6
@@ -51,7 +51,7 @@ def kept(reference, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def network(kept):
-    return open_visualbert(LoadOptions(kept, CPU))[0]
+    return load_network(VISUAL_BERT, LoadOptions(kept, CPU))[0]
 
 
 @pytest.fixture(scope="session")
@@ -151,10 +151,9 @@ def test_match_is_the_log_odds_of_belonging_together(adapter, reference):
     assert close(answer, matching - random)
 
 
-def test_what_the_class_lacks_is_refused(network):
+def test_it_reads_regions_and_has_no_head_that_names_them(network):
     inputs = batch([(4, 3)])
-    with pytest.raises(RequestError, match="no head that names regions"):
-        network.region_logits(torch.zeros(1, 16))
+    assert not isinstance(network, RegionHead)
     with pytest.raises(RequestError, match="reads regions"):
         network(Inputs(inputs.ids, inputs.mask), Wanted())
 
@@ -183,4 +182,4 @@ def test_a_setting_that_does_not_fit_is_refused(kept, tmp_path, config, part):
 def test_another_folder_is_not_taken_for_it(kept, tmp_path):
     folder = edited(shutil.copytree(kept, tmp_path / "changed"), config={"model_type": "bert"})
     with pytest.raises(CheckpointError, match="VisualBERT needs model_type 'visual_bert', got 'bert'"):
-        open_visualbert(LoadOptions(folder, CPU))
+        load_network(VISUAL_BERT, LoadOptions(folder, CPU))

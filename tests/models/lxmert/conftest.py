@@ -55,7 +55,7 @@ def small():
 
 @pytest.fixture
 def make():
-    """Return a random network of the sizes that are asked for."""
+    """Return a random network of the sizes that are requested."""
     return made
 
 

@@ -49,11 +49,11 @@ def test_a_network_without_the_heads_that_audits_do_not_ask_comes_back(make, sma
 
 
 def test_names_without_the_wrapping_are_read_too(small, batch, written):
-    """`module.` is what the official training left before them; a name may not stand there twice."""
+    """The official training prefixed names with `module.`; a name may not occur with and without it."""
     path = written(lambda tensors: {name.removeprefix(PREFIX): tensor for name, tensor in tensors.items()})
     assert torch.equal(vlaudit.load("lxmert", checkpoint=path).network(batch).text, small(batch).text)
     path = written(lambda tensors: tensors | {DECODER.removeprefix(PREFIX): tensors[DECODER]})
-    with pytest.raises(CheckpointError, match=r"both with and without 'module\.' before it"):
+    with pytest.raises(CheckpointError, match=r"both with and without the prefix 'module\.'"):
         vlaudit.load("lxmert", checkpoint=path)
 
 
@@ -93,16 +93,16 @@ def test_a_file_that_lacks_a_tensor_is_refused(written, name):
 )
 def test_a_config_that_does_not_fit_is_refused(written, change, message):
     path = written()
-    beside = path.parent / "config.json"
-    said = json.loads(beside.read_text(encoding="utf-8")) | change
-    beside.write_text(json.dumps({name: value for name, value in said.items() if value is not None}))
+    stored = path.parent / "config.json"
+    stated = json.loads(stored.read_text(encoding="utf-8")) | change
+    stored.write_text(json.dumps({name: value for name, value in stated.items() if value is not None}))
     with pytest.raises(CheckpointError, match=message):
         vlaudit.load("lxmert", checkpoint=path)
 
 
 @pytest.mark.parametrize("longest", [20, 30])
 def test_captions_may_be_as_long_as_the_training_says(small, written, make, longest):
-    """The published 20 tokens, unless max_seq_length beside the weights says otherwise."""
+    """The published 20 tokens, unless max_seq_length in config.json states another length."""
     network = make(replace(small.config, longest=longest, max_positions=40))
     assert vlaudit.load("lxmert", checkpoint=written(network=network)).network.layout.max_length == longest
 

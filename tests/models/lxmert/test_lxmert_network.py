@@ -12,8 +12,8 @@ from vlaudit.errors import CheckpointError, RequestError
 from vlaudit.models import bert_layers
 from vlaudit.models.lxmert.config import LxmertConfig
 from vlaudit.models.lxmert.network import PREFIX, Lxmert
-from vlaudit.models.regional.streams import Wanted
-from vlaudit.models.skeleton import skeleton
+from vlaudit.models.meta_device import build_on_meta
+from vlaudit.models.streams.contract import Wanted
 
 PUBLISHED = json.loads((GOLDENS / "lxmert" / "published_layout.json").read_text(encoding="utf-8"))
 
@@ -21,7 +21,7 @@ PUBLISHED = json.loads((GOLDENS / "lxmert" / "published_layout.json").read_text(
 @pytest.fixture
 def full_size():
     """The published sizes, without memory for the weights."""
-    with skeleton():
+    with build_on_meta():
         return Lxmert(LxmertConfig.published())
 
 
@@ -35,11 +35,11 @@ def test_the_full_size_network_has_the_published_keys_and_shapes(full_size):
 
 def test_the_published_config_says_the_published_sizes(full_size):
     """The official fields read as our sizes; num_hidden_layers means nothing in this model."""
-    said = PUBLISHED["config"]
-    assert LxmertConfig.from_tensors(full_size.state_dict(), said) == LxmertConfig.published()
+    stated = PUBLISHED["config"]
+    assert LxmertConfig.from_tensors(full_size.state_dict(), stated) == LxmertConfig.published()
     ours = full_size.config.to_json()
-    assert {name: ours[name] for name in ours.keys() & said.keys()}.items() <= said.items()
-    assert {"hidden_size", "l_layers", "num_qa_labels"} <= ours.keys() & said.keys()
+    assert {name: ours[name] for name in ours.keys() & stated.keys()}.items() <= stated.items()
+    assert {"hidden_size", "l_layers", "num_qa_labels"} <= ours.keys() & stated.keys()
 
 
 def test_the_longest_caption_is_the_published_one():
@@ -86,15 +86,15 @@ def test_a_longer_image_stack_moves_the_cross_layers(make, small, batch):
 
 def test_only_what_is_wanted_is_kept_and_written_out(small, batch, monkeypatch):
     """The fused kernel runs wherever attention is not read, and what it gives is the same."""
-    asked = []
+    requested = []
     attend = bert_layers.attend
     monkeypatch.setattr(
-        bert_layers, "attend", lambda *args, weights: asked.append(weights) or attend(*args, weights=weights)
+        bert_layers, "attend", lambda *args, weights: requested.append(weights) or attend(*args, weights=weights)
     )
     wanted = Wanted(frozenset({("image", "text", 4), ("image", "image", 0)}), frozenset({("text", 3), ("image", 5)}))
     streams = small(batch, wanted)
-    assert len(asked) == 3 + 1 + 2 * 4
-    assert sum(asked) == 2
+    assert len(requested) == 3 + 1 + 2 * 4
+    assert sum(requested) == 2
     assert (set(streams.attention), set(streams.states)) == (wanted.attention, wanted.states)
     torch.testing.assert_close(streams.text, small(batch).text)
     assert torch.equal(streams.states["image", 5], streams.image)

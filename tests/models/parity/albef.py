@@ -15,7 +15,7 @@ def load_case(case, device, image_size=None):
 
 
 def outputs(case, device):
-    """Return name -> tensor for everything that the official code was asked for."""
+    """Return name -> tensor for everything that the official code was requested."""
     inputs = {name: tensor.to(device) for name, tensor in case.inputs.items()}
     network = load_case(case, device)
     computed = passes(network, inputs) | contrastive(network, inputs) | matching(network, inputs)
@@ -81,9 +81,9 @@ def matching(network, inputs):
 def masked_words(network, inputs, names):
     masked = inputs | {"input_ids": inputs["mlm_input_ids"]}
     _, text, fused = encode(network, masked, states=True)
-    logits, labels = network.mlm_logits(fused.last), inputs["mlm_labels"]
+    logits, labels = network.word_logits(fused.last), inputs["mlm_labels"]
     slow = network.momentum_view()
-    teacher = slow.mlm_logits(encode(slow, masked)[2].last)
+    teacher = slow.word_logits(encode(slow, masked)[2].last)
     distilled = {
         name: distilled_masked_word_loss(logits, teacher, labels, float(name.removeprefix(DISTILLED)))
         for name in names

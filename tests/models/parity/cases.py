@@ -1,4 +1,4 @@
-"""A parity case: a folder of official inputs and outputs beside the checkpoint that made them."""
+"""A parity case: a folder of official inputs and outputs, with the checkpoint that computed them."""
 
 import json
 import os

@@ -6,14 +6,14 @@ import torch
 from parity.regional import everything, load_network
 from torch.nn import functional as F
 
-from vlaudit.models.regional.streams import Inputs
+from vlaudit.models.streams.contract import Inputs
 
 SCALE = 1 / 0.15
 """Weight of the three losses over regions, of which 15 in 100 are masked in pretraining."""
 
 
 def outputs(case, device):
-    """Return name -> tensor for everything that the official code was asked for."""
+    """Return name -> tensor for everything that the official code was requested."""
     given = {name: tensor.to(device) for name, tensor in case.inputs.items()}
     network = load_network(case, device)
     batch = inputs_of(given)

@@ -1,4 +1,4 @@
-"""What the parity of all models over captions and regions shares."""
+"""Helpers shared by the parity of all models over captions and regions."""
 
 import json
 import tempfile
@@ -9,7 +9,7 @@ from string import ascii_lowercase
 import torch
 
 import vlaudit
-from vlaudit.models.regional.streams import Inputs, Wanted
+from vlaudit.models.streams.contract import Inputs, Wanted
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
@@ -29,7 +29,7 @@ def write_vocabulary(folder, rows):
 
 
 def write_model(folder, network):
-    """Write a network as a trainer does: weights in the published layout, sizes and vocabulary beside them."""
+    """Write a network as a trainer does: weights in the published layout, with sizes and vocabulary."""
     folder.mkdir(parents=True, exist_ok=True)
     torch.save(network.published_state_dict(), folder / "model.pth")
     (folder / "config.json").write_text(json.dumps(network.config.to_json()), encoding="utf-8")

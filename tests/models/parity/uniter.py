@@ -6,11 +6,11 @@ import torch
 from parity.regional import everything, load_network
 from torch.nn import functional as F
 
-from vlaudit.models.regional.streams import Inputs
+from vlaudit.models.streams.contract import Inputs
 
 
 def outputs(case, device):
-    """Return name -> tensor for everything that the official code was asked for."""
+    """Return name -> tensor for everything that the official code was requested."""
     given = {name: tensor.to(device) for name, tensor in case.inputs.items()}
     network = load_network(case, device)
     words, regions = given["attention_mask"], given["image_mask"]
@@ -45,7 +45,7 @@ def inputs_of(given, *, hidden=False):
 
 
 def shown(tensor, mask):
-    """Put zeros where padding stands, as the goldens do: the official code has no such places."""
+    """Set padding to zero, as in the goldens: the official code has no such positions."""
     return tensor * mask.reshape(*mask.shape, *[1] * (tensor.ndim - mask.ndim))
 
 

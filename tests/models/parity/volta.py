@@ -3,8 +3,8 @@
 import torch
 from parity.regional import load_network
 
-from vlaudit.models.regional.losses import masked_word_loss, match_loss, region_class_kl
-from vlaudit.models.regional.streams import Inputs, Wanted
+from vlaudit.models.streams.contract import Inputs, Wanted
+from vlaudit.models.streams.losses import masked_word_loss, match_loss, region_class_kl
 from vlaudit.models.volta.encoder import KINDS, MODALITIES
 from vlaudit.models.volta.network import VoltaNetwork
 
@@ -12,7 +12,7 @@ LETTER = {"text": "t", "image": "v"}
 
 
 def outputs(case, device):
-    """Return name -> tensor for everything that the official code was asked for."""
+    """Return name -> tensor for everything that the official code was requested."""
     given = {name: tensor.to(device) for name, tensor in case.inputs.items()}
     network, batch = as_official(load_network(case, device)), inputs_of(given)
     heads = answers(network, batch)

@@ -84,9 +84,9 @@ def test_a_file_that_lacks_a_tensor_is_refused(written, name):
 )
 def test_a_config_that_does_not_fit_is_refused(written, change, message):
     path = written()
-    beside = path.parent / "config.json"
-    said = json.loads(beside.read_text(encoding="utf-8")) | change
-    beside.write_text(json.dumps({name: value for name, value in said.items() if value is not None}))
+    stored = path.parent / "config.json"
+    stated = json.loads(stored.read_text(encoding="utf-8")) | change
+    stored.write_text(json.dumps({name: value for name, value in stated.items() if value is not None}))
     with pytest.raises(CheckpointError, match=message):
         vlaudit.load("uniter", checkpoint=path)
 
@@ -104,8 +104,8 @@ def test_heads_of_the_published_width_need_no_config(tmp_path):
 def test_a_bare_cased_vocabulary_keeps_capitals(written):
     """bert-base-cased comes as a vocab.txt alone, whose capitals must not be folded away."""
     path = written()
-    beside = path.parent / "vocab.txt"
-    beside.write_text(beside.read_text(encoding="utf-8").replace("aab", "Aaa"), encoding="utf-8")
+    stored = path.parent / "vocab.txt"
+    stored.write_text(stored.read_text(encoding="utf-8").replace("aab", "Aaa"), encoding="utf-8")
     model = vlaudit.load("uniter", checkpoint=path)
     assert [piece.id for piece in model._vocabulary.pieces("Aaa aaa")] == [6, 5]
 

@@ -14,9 +14,9 @@ from parity.uniter import inputs_of, packed
 
 from vlaudit.errors import CheckpointError, RequestError
 from vlaudit.models import bert_layers
-from vlaudit.models.regional.recording import Recorder
-from vlaudit.models.regional.streams import Wanted
-from vlaudit.models.skeleton import skeleton
+from vlaudit.models.meta_device import build_on_meta
+from vlaudit.models.streams.contract import Wanted
+from vlaudit.models.streams.recording import Recorder
 from vlaudit.models.uniter.config import UniterConfig
 from vlaudit.models.uniter.network import Uniter, seven_numbers
 
@@ -26,7 +26,7 @@ PUBLISHED = json.loads((GOLDENS / "uniter" / "published_layout.json").read_text(
 @pytest.fixture
 def full_size():
     """The published sizes, without memory for the weights."""
-    with skeleton():
+    with build_on_meta():
         return Uniter(UniterConfig.published())
 
 
@@ -39,11 +39,11 @@ def test_the_full_size_network_has_the_published_keys_and_shapes(full_size):
 
 def test_the_published_config_says_the_published_sizes(full_size):
     """What the official config holds, and the sizes that are arguments there, read as ours."""
-    said = PUBLISHED["config"] | PUBLISHED["constructor"]
-    assert UniterConfig.from_tensors(full_size.state_dict(), said) == UniterConfig.published()
+    stated = PUBLISHED["config"] | PUBLISHED["constructor"]
+    assert UniterConfig.from_tensors(full_size.state_dict(), stated) == UniterConfig.published()
     ours = full_size.config.to_json()
-    assert {name: ours[name] for name in ours.keys() & said.keys()}.items() <= said.items()
-    assert {"hidden_size", "num_attention_heads", "img_dim"} <= ours.keys() & said.keys()
+    assert {name: ours[name] for name in ours.keys() & stated.keys()}.items() <= stated.items()
+    assert {"hidden_size", "num_attention_heads", "img_dim"} <= ours.keys() & stated.keys()
 
 
 def test_the_longest_caption_is_the_published_one():
@@ -60,7 +60,7 @@ def test_tied_tensors_are_one(small):
 
 
 def test_a_row_does_not_depend_on_its_batch(small, batch):
-    """Caption and regions padded within the batch equal the row alone, where the two stand packed."""
+    """Caption and regions padded within the batch equal the row alone, where both are packed."""
     together = small(batch, everything(small))
     for row in range(len(batch.ids)):
         alone = small(row_alone(batch, row), everything(small))
@@ -96,14 +96,14 @@ def test_both_modalities_share_one_softmax(small, batch):
 
 def test_only_what_is_wanted_is_kept_and_written_out(small, batch, monkeypatch):
     """The fused kernel runs in every layer whose attention is not read, and what it gives is the same."""
-    asked = []
+    requested = []
     attend = bert_layers.attend
     monkeypatch.setattr(
-        bert_layers, "attend", lambda *args, weights: asked.append(weights) or attend(*args, weights=weights)
+        bert_layers, "attend", lambda *args, weights: requested.append(weights) or attend(*args, weights=weights)
     )
     wanted = Wanted(frozenset({("image", "text", 1)}), frozenset({("text", 3), ("image", 0)}))
     streams = small(batch, wanted)
-    assert asked == [False, True, False]
+    assert requested == [False, True, False]
     assert (set(streams.attention), set(streams.states)) == (wanted.attention, wanted.states)
     torch.testing.assert_close(streams.text, small(batch).text)
     assert torch.equal(streams.states["text", 3], streams.text)

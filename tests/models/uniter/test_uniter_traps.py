@@ -10,8 +10,8 @@ import pytest
 import torch
 from parity.uniter import inputs_of, shown
 
-from vlaudit.models.regional.recording import Recorder
-from vlaudit.models.regional.streams import Wanted
+from vlaudit.models.streams.contract import Wanted
+from vlaudit.models.streams.recording import Recorder
 from vlaudit.models.uniter.network import Uniter
 
 VISIBLE = 1e-4

@@ -61,7 +61,7 @@ def test_a_layer_is_an_attention_sublayer_and_the_feed_forward_after_it():
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "stated"),
     [
         ({"hidden_size": "768"}, "hidden_size"),
         ({"hidden_size": 48.0}, "hidden_size"),
@@ -82,19 +82,19 @@ def test_a_layer_is_an_attention_sublayer_and_the_feed_forward_after_it():
         ({"t_ff_sublayers": [0, 3, 5]}, "attention or feed-forward, not both"),
         ({"t_ff_sublayers": [1, 3, 7], "v_ff_sublayers": [1, 3]}, "without a gap"),
         ({"tt_attn_sublayers": [0, 2]}, "share one softmax"),
-        ({"tt_attn_sublayers": [0], "tv_attn_sublayers": [0]}, "only one that asks has keys"),
+        ({"tt_attn_sublayers": [0], "tv_attn_sublayers": [0]}, "queries of every modality that it has keys of"),
     ],
 )
-def test_what_makes_no_sense_is_refused_by_name(change, said):
-    with pytest.raises(CheckpointError, match=said):
+def test_what_makes_no_sense_is_refused_by_name(change, stated):
+    with pytest.raises(CheckpointError, match=stated):
         VoltaConfig.from_json(CASES["ctrl_uniter"].config | change)
 
 
 @pytest.mark.parametrize(
-    ("change", "said"), [({"v_coordinate_embeddings_dim": 5}, "eighth"), ({"type_vocab_size": 2}, "type 2")]
+    ("change", "stated"), [({"v_coordinate_embeddings_dim": 5}, "eighth"), ({"type_vocab_size": 2}, "type 2")]
 )
-def test_vl_bert_needs_room_for_boxes_and_a_third_type(change, said):
-    with pytest.raises(CheckpointError, match=said):
+def test_vl_bert_needs_room_for_boxes_and_a_third_type(change, stated):
+    with pytest.raises(CheckpointError, match=stated):
         VoltaConfig.from_json(CASES["ctrl_vl-bert"].config | change)
 
 

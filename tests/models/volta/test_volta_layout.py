@@ -4,13 +4,13 @@ import pytest
 import torch
 from volta_cases import CASES, DUAL, SINGLE, golden_config, network_of, published
 
-from vlaudit.models.skeleton import skeleton
+from vlaudit.models.meta_device import build_on_meta
 from vlaudit.models.volta.config import PUBLISHED, VoltaConfig
 from vlaudit.models.volta.network import VoltaNetwork, aliases
 
 
 def full_size(name):
-    with skeleton():
+    with build_on_meta():
         return VoltaNetwork(VoltaConfig.published(name))
 
 
@@ -66,7 +66,7 @@ def test_vilbert_has_no_region_states_in_its_text_layers():
 
 
 def test_captions_leave_room_for_the_positions_of_vl_berts_regions():
-    """Its regions stand at the two positions behind the caption."""
+    """Its regions take the two positions after the caption."""
     for name, room in (("ctrl_uniter", 20), ("ctrl_vl-bert", 18)):
         config = golden_config(name).model_copy(update={"max_position_embeddings": 20})
         assert VoltaNetwork(config).layout.max_length == room

@@ -1,4 +1,4 @@
-"""A VOLTA file is loaded whole, or refused in one message that says what it is."""
+"""A VOLTA file is loaded completely, or refused with one message that names its family."""
 
 import json
 
@@ -75,9 +75,9 @@ def test_two_names_of_one_tensor_must_agree(folder):
 
 @pytest.mark.parametrize("held", PUBLISHED)
 def test_a_file_of_another_controlled_model_is_called_by_its_name(held, folder):
-    asked = "ctrl_vilbert" if held != "ctrl_vilbert" else "ctrl_lxmert"
+    requested = "ctrl_vilbert" if held != "ctrl_vilbert" else "ctrl_lxmert"
     with pytest.raises(CheckpointError, match=f"give --model {held}"):
-        vlaudit.load(asked, checkpoint=folder(held, config=CASES[held].config), **CPU)
+        vlaudit.load(requested, checkpoint=folder(held, config=CASES[held].config), **CPU)
 
 
 def test_a_file_of_another_family_is_called_what_it_looks_like(folder):
@@ -87,7 +87,7 @@ def test_a_file_of_another_family_is_called_what_it_looks_like(folder):
 
 
 @pytest.mark.parametrize(
-    ("config", "said"),
+    ("config", "stated"),
     [
         (CASES["ctrl_lxmert"].config, "image_embeddings must be 'vilbert'.* got 'lxmert'"),
         (CASES["ctrl_lxmert"].config | {"image_embeddings": "vilbert"}, "got others for sublayers"),
@@ -97,13 +97,13 @@ def test_a_file_of_another_family_is_called_what_it_looks_like(folder):
         (None, "read by the published config of ctrl_vilbert, for it has none"),
     ],
 )
-def test_a_config_that_does_not_fit_is_one_message(config, said, folder):
-    with pytest.raises(CheckpointError, match=said):
+def test_a_config_that_does_not_fit_is_one_message(config, stated, folder):
+    with pytest.raises(CheckpointError, match=stated):
         vlaudit.load("ctrl_vilbert", checkpoint=folder("ctrl_vilbert", config=config), **CPU)
 
 
 def test_the_number_of_classes_is_read_off_the_tensors(folder):
-    """It is a constant of the official code, and stands in no official config."""
+    """It is a constant of the official code and in no official config."""
     config = {key: value for key, value in CASES["ctrl_uniter"].config.items() if key != "mrc_num_classes"}
     adapter = vlaudit.load("ctrl_uniter", checkpoint=folder("ctrl_uniter", config=config), **CPU)
     assert adapter.network.layout.classes == 13

@@ -11,8 +11,8 @@ from parity.volta import as_official, inputs_of, row_of
 from volta_cases import CASES, DUAL, SHAPES, SINGLE, network_of, random_batch
 
 from vlaudit.errors import RequestError
-from vlaudit.models.regional.losses import masked_word_loss, match_loss, region_class_kl
-from vlaudit.models.regional.streams import Inputs, Wanted
+from vlaudit.models.streams.contract import Inputs, Wanted
+from vlaudit.models.streams.losses import masked_word_loss, match_loss, region_class_kl
 from vlaudit.models.volta.config import PUBLISHED
 from vlaudit.models.volta.embeddings import box_waves
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from parity.cases import GOLDENS, Case
 from parity.regional import load_network
 
-from vlaudit.models.regional.streams import Inputs
+from vlaudit.models.streams.contract import Inputs
 from vlaudit.models.volta.config import PUBLISHED, VoltaConfig
 
 SINGLE = ("ctrl_uniter", "ctrl_visualbert", "ctrl_vl-bert")

@@ -1,4 +1,4 @@
-"""The sizes of an ALBEF network: as given, from a config file, or read off a checkpoint's shapes."""
+"""Sizes of an ALBEF network, given, from a config file, or read from a checkpoint's shapes."""
 
 from __future__ import annotations
 
@@ -112,9 +112,9 @@ class TextConfig:
 
 @dataclass(frozen=True)
 class AlbefConfig:
-    """Sizes of the whole network, and which of the two published layouts its keys follow.
+    """Sizes of the whole network, and the published layout that its keys follow.
 
-    `pretraining` has a masked-word head; `retrieval` has none, and names the text tensors without `bert.`.
+    `pretraining` has a masked-word head; `retrieval` has none, and its text tensors have no prefix `bert.`.
     """
 
     vision: VisionConfig
@@ -145,7 +145,7 @@ class AlbefConfig:
         """
         values = _flat(config)
         if missing := sorted(_REQUIRED - values.keys()):
-            raise CheckpointError(f"the ALBEF config must say {', '.join(missing)}; add what is missing")
+            raise CheckpointError(f"the ALBEF config must state {', '.join(missing)}; add what is missing")
         return cls._from_flat(values)
 
     def to_json(self) -> dict[str, Any]:
@@ -157,20 +157,20 @@ class AlbefConfig:
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, HasShape], overrides: Mapping[str, Any] | None = None) -> AlbefConfig:
-        """Read the sizes off the tensors of a published-layout checkpoint; they need only have shapes.
+        """Read the sizes from the tensors of a checkpoint in a published layout; shapes suffice.
 
-        `overrides` is a decoded config file (any part of it) and says what shapes cannot: the number of heads
-        (else width / 64, as in every published model) and the epsilons (else the published ones).
-        Raises CheckpointError where the two contradict, and where nothing says the number of heads.
+        `overrides` is a decoded config file, complete or not, for what shapes cannot show: the number of heads (default
+        width / 64, as in every published model) and the epsilons (default the published ones).
+        Raises CheckpointError where the two contradict, and where nothing states the number of heads.
         """
-        said, seen = _flat(overrides or {}), _sizes(tensors)
-        for name in sorted(said.keys() & seen.keys()):
-            if not _agree(name, said[name], seen):
+        stated, seen = _flat(overrides or {}), _sizes(tensors)
+        for name in sorted(stated.keys() & seen.keys()):
+            if not _agree(name, stated[name], seen):
                 raise CheckpointError(
-                    f"the config says {name} = {said[name]!r}, but the checkpoint's tensors have "
+                    f"the config says {name} = {stated[name]!r}, but the checkpoint's tensors have "
                     f"{seen[name]!r}; give the config that belongs to this checkpoint"
                 )
-        values = seen | said
+        values = seen | stated
         for heads, width in (
             ("vision.num_heads", "vision.vision_width"),
             ("bert.num_attention_heads", "bert.hidden_size"),
@@ -216,7 +216,7 @@ def _renamed(values: Mapping[str, Any], fields: Mapping[str, str]) -> dict[str, 
 
 
 def _flat(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields that we read, by dotted name, each checked for its type."""
+    """Return the fields that we read, by dotted name, with their types checked."""
     paths = [*_VISION_FIELDS.values(), *_TEXT_FIELDS.values(), *_OWN_FIELDS.values(), "bert.hidden_act"]
     found = {}
     for path in paths:
@@ -252,15 +252,15 @@ def _checked(path: str, value: Any) -> Any:
     return float(value) if expected == "a positive number" else value
 
 
-def _agree(name: str, said: Any, seen: Mapping[str, Any]) -> bool:
+def _agree(name: str, stated: Any, seen: Mapping[str, Any]) -> bool:
     if name == "vision.mlp_ratio":
         width = seen["vision.vision_width"]
-        return _mlp_width(width, said) == _mlp_width(width, seen[name])
-    return bool(said == seen[name])
+        return _mlp_width(width, stated) == _mlp_width(width, seen[name])
+    return bool(stated == seen[name])
 
 
 def _sizes(tensors: Mapping[str, HasShape]) -> dict[str, Any]:
-    """Return every size that the shapes tell, by the config's dotted names."""
+    """Return every size that shapes show, by the config's dotted names."""
     retrieval = "text_encoder.embeddings.word_embeddings.weight" in tensors
     text = "text_encoder." if retrieval else "text_encoder.bert."
     return {

@@ -2,59 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from vlaudit.errors import CheckpointError
-from vlaudit.models.albef.adapter import AlbefAdapter
 from vlaudit.models.albef.config import AlbefConfig
+from vlaudit.models.albef.image_encoder import interpolate_positions
 from vlaudit.models.albef.network import Albef
-from vlaudit.models.albef.text import Embeddings
-from vlaudit.models.albef.vision import interpolate_positions
+from vlaudit.models.albef.text_encoder import Embeddings
 from vlaudit.models.base import LoadOptions
-from vlaudit.models.checkpoint import FileHash, KeyReport, KeyRules, WeightsFile, match_keys, open_weights
-from vlaudit.models.provenance import Provenance
-from vlaudit.models.signatures import resembles
-from vlaudit.models.skeleton import skeleton
-from vlaudit.models.vocabulary import find_vocabulary
+from vlaudit.models.checkpoint import KeyReport, KeyRules, WeightsFile, open_weights
+from vlaudit.models.load_into import load_into
+from vlaudit.models.streams.adapter import EncoderAdapter
+from vlaudit.models.streams.loading import make_adapter, sizes_of
 
 PUBLISHED_VOCABULARY = "bert-base-uncased"
 
 
-def load(options: LoadOptions) -> AlbefAdapter:
+def load(options: LoadOptions) -> EncoderAdapter:
     """Load ALBEF; `CheckpointError` or `VocabularyError` before anything is computed where the files are not right."""
     file = open_weights(options.weights)
-    config = _config(file)
+    config = sizes_of(file, AlbefConfig.from_tensors, family="ALBEF")
     file, config = _at_resolution(file, config, options.image_size)
-    vocabulary = find_vocabulary(
-        options.checkpoint,
-        tokenizer=options.tokenizer,
-        published=PUBLISHED_VOCABULARY,
-        rows=config.text.vocab_size,
-        download=options.download,
-    )
     network, keys = _network(file, config, options)
-    # Made when it is asked for: the hash is still running. Of the file, only its hash is held.
-    provenance = partial(_provenance, file.path, file.sha256, keys, config, vocabulary.source)
-    return AlbefAdapter(network, vocabulary, provenance)
-
-
-def _provenance(path: Path, sha256: FileHash, keys: KeyReport, config: AlbefConfig, vocabulary: str) -> Provenance:
-    return Provenance("albef", path, sha256.result(), keys, _described(config), vocabulary)
-
-
-def _config(file: WeightsFile) -> AlbefConfig:
-    try:
-        return AlbefConfig.from_tensors(file.tensors, file.config)
-    except CheckpointError as error:
-        looks = resembles(file.tensors)
-        hint = f". It looks like {looks}" if looks not in (None, "ALBEF") else ""
-        raise CheckpointError(f"checkpoint {file.path}: {error}{hint}") from None
+    described = _described(config)
+    return make_adapter("albef", network, file, keys, options, published=PUBLISHED_VOCABULARY, described=described)
 
 
 def _at_resolution(file: WeightsFile, config: AlbefConfig, size: int | None) -> tuple[WeightsFile, AlbefConfig]:
@@ -75,38 +49,28 @@ def _at_resolution(file: WeightsFile, config: AlbefConfig, size: int | None) -> 
 
 
 def _network(file: WeightsFile, config: AlbefConfig, options: LoadOptions) -> tuple[Albef, KeyReport]:
-    with skeleton():
-        network = Albef(config, momentum=options.momentum)
-    aliases = _aliases(network.state_dict())
-    expected = {
-        name: tensor
-        for name, tensor in network.state_dict().items()
-        if name not in aliases and not name.endswith("position_ids")
-    }
-    tensors, keys = match_keys(file, expected, _rules(aliases, options), family="ALBEF")
-    placed = {name: value.to(options.device, options.dtype, copy=True) for name, value in tensors.items()}
-    network.load_state_dict(placed, strict=False, assign=True)  # strictness was match_keys' business
+    build = partial(Albef, config, momentum=options.momentum)
+    network, keys = load_into(build, file, _rules(config, options), options, family="ALBEF")
     network.tie()
     _count_positions(network, options.device)
     return network, keys
 
 
-def _aliases(names: Mapping[str, Tensor]) -> dict[str, str]:
-    """Return second name -> first name of the tied tensors: decoder and word table, the bias that is stored twice."""
-    aliases = {}
-    for name in names:
-        tower, inside, tied = name.partition(".cls.predictions.")
-        if inside and tied == "decoder.weight":
-            aliases[name] = f"{tower}.bert.embeddings.word_embeddings.weight"
-        if inside and tied == "decoder.bias":
-            aliases[name] = f"{tower}.cls.predictions.bias"
-    return aliases
-
-
-def _rules(aliases: Mapping[str, str], options: LoadOptions) -> KeyRules:
+def _rules(config: AlbefConfig, options: LoadOptions) -> KeyRules:
     # position_ids counts 0, 1, 2, ...: a constant that the published files happen to carry.
     momentum = "" if options.momentum else r"|\w+_m\..*"
+    towers = ("text_encoder", *(("text_encoder_m",) if options.momentum else ()))
+    aliases = {} if config.layout == "retrieval" else {k: v for tower in towers for k, v in _aliases(tower).items()}
     return KeyRules(r"image_queue|text_queue|idx_queue|queue_ptr|.*\.position_ids" + momentum, aliases)
+
+
+def _aliases(tower: str) -> dict[str, str]:
+    """Return second name -> first name of one tower's tied tensors: decoder and word table, the bias stored twice."""
+    head = f"{tower}.cls.predictions"
+    return {
+        f"{head}.decoder.weight": f"{tower}.bert.embeddings.word_embeddings.weight",
+        f"{head}.decoder.bias": f"{head}.bias",
+    }
 
 
 def _count_positions(network: Albef, device: torch.device) -> None:

@@ -11,7 +11,7 @@ IGNORED = -100
 
 
 def masked_word_loss(logits: Float[Tensor, "*axes vocabulary"], labels: Int[Tensor, "*axes"]) -> Float[Tensor, ""]:
-    """Return the cross-entropy (nats), averaged over the labelled positions; NaN where there is none."""
+    """Return the cross-entropy (nats), averaged over the labelled positions; NaN without any."""
     return F.cross_entropy(logits.flatten(0, -2), labels.flatten(), ignore_index=IGNORED)
 
 

@@ -1,52 +1,57 @@
-"""Load a folder of transformers as an adapter. Regions come with features unless its config names our encoder."""
+"""Load a folder of transformers as an adapter. Regions need features unless its config names our region encoder."""
 
 from __future__ import annotations
 
 from vlaudit.models.base import LoadOptions
-from vlaudit.models.checkpoint import KeyReport, WeightsFile
-from vlaudit.models.hf.bert import BERT, open_bert
-from vlaudit.models.hf.folder import Kind, model_type
-from vlaudit.models.hf.lxmert import LXMERT, open_lxmert
-from vlaudit.models.hf.visualbert import VISUAL_BERT, open_visualbert
-from vlaudit.models.regional.adapter import RegionAdapter
-from vlaudit.models.regional.loading import adapted
-from vlaudit.models.regional.streams import RegionNetwork
+from vlaudit.models.hf.bert import BERT
+from vlaudit.models.hf.blip import BLIP
+from vlaudit.models.hf.folder import Kind, choose_kind, load_network, model_type
+from vlaudit.models.hf.vilt import VILT_RANKING, VILT_WORDS
+from vlaudit.models.hf.visualbert import VISUAL_BERT
+from vlaudit.models.streams.adapter import EncoderAdapter
+from vlaudit.models.streams.loading import make_adapter
 
 PUBLISHED_VOCABULARY = "bert-base-uncased"
 
 
-def load_bert(options: LoadOptions) -> RegionAdapter:
+def load_bert(options: LoadOptions) -> EncoderAdapter:
     """Load BERT: `--checkpoint` is a folder with config.json, weights and vocab.txt, or the weights file in it.
 
     Raises `CheckpointError` or `VocabularyError` before anything is computed where the files are not right.
     """
-    return _adapted("bert", BERT, open_bert(options), options)
+    return load_kind("bert", BERT, options)
 
 
-def load_visualbert_folder(options: LoadOptions) -> RegionAdapter:
-    """Load VisualBERT as transformers has it, from the like of what BERT is loaded from; errors are the same."""
-    return _adapted("visualbert", VISUAL_BERT, open_visualbert(options), options)
+def load_vilt(options: LoadOptions) -> EncoderAdapter:
+    """Load ViLT, of the class that config.json names, from a folder like BERT's; errors are the same."""
+    return load_kind("vilt", choose_kind((VILT_WORDS, VILT_RANKING), options.weights), options)
 
 
-def load_lxmert_folder(options: LoadOptions) -> RegionAdapter:
-    """Load LXMERT as transformers has it, from the like of what BERT is loaded from; errors are the same."""
-    return _adapted("lxmert", LXMERT, open_lxmert(options), options)
+def load_blip(options: LoadOptions) -> EncoderAdapter:
+    """Load BLIP for retrieval from a folder like BERT's; errors are the same.
+
+    Its word table ends with two rows, [DEC] and [ENC], that published vocabularies do not list.
+    """
+    return load_kind("blip", choose_kind((BLIP,), options.weights), options, unlisted=2)
+
+
+def load_visualbert_folder(options: LoadOptions) -> EncoderAdapter:
+    """Load transformers' VisualBERT from a folder like BERT's; errors are the same."""
+    return load_kind("visualbert", VISUAL_BERT, options)
 
 
 def is_visualbert_folder(options: LoadOptions) -> bool:
-    """Say whether the checkpoint is transformers' VisualBERT, by its config.json, and not the controlled model."""
+    """Return whether the config.json of a checkpoint is transformers' VisualBERT's, not the controlled model's."""
     return model_type(options.weights) == VISUAL_BERT.model_type
 
 
-def is_lxmert_folder(options: LoadOptions) -> bool:
-    """Say whether the checkpoint is transformers' LXMERT, by its config.json, and not in the original layout."""
-    return model_type(options.weights) == LXMERT.model_type
-
-
-def _adapted(
-    name: str, kind: Kind, opened: tuple[RegionNetwork, WeightsFile, KeyReport], options: LoadOptions
-) -> RegionAdapter:
-    network, file, keys = opened
-    layers = {layer for numbers in network.layout.attention.values() for layer in numbers}
-    described = f"transformers {kind.model_class}, {len(layers)} layers deep, {network.layout.heads} heads"
-    return adapted(name, network, file, keys, options, published=PUBLISHED_VOCABULARY, described=described)
+def load_kind(name: str, kind: Kind, options: LoadOptions, *, unlisted: int = 0) -> EncoderAdapter:
+    """Load a folder of one kind as the adapter of the family `name`; `unlisted` as in `make_adapter`."""
+    network, file, keys = load_network(kind, options)
+    layout = network.layout
+    layers = {layer for numbers in layout.attention.values() for layer in numbers}
+    heads = layout.heads if isinstance(layout.heads, int) else max(layout.heads.values())
+    described = f"transformers {kind.model_class}, {len(layers)} layers deep, {heads} heads"
+    return make_adapter(
+        name, network, file, keys, options, published=PUBLISHED_VOCABULARY, described=described, unlisted=unlisted
+    )

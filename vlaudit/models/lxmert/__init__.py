@@ -1,1 +1,1 @@
-"""LXMERT (Tan and Bansal 2019): a stack for words, one for regions, and layers in which they exchange."""
+"""LXMERT (Tan and Bansal 2019): a stack for words, one for regions, and cross-modality layers."""

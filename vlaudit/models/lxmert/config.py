@@ -1,4 +1,4 @@
-"""The sizes of an LXMERT network: as given, or read off a checkpoint's tensors and the config beside it."""
+"""Sizes of an LXMERT network, given or read from a checkpoint's tensors and its config file."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ _PUBLISHED_LENGTH = 20
 class LxmertConfig:
     """Sizes of the network. `classes` counts the detector's classes without background.
 
-    `longest` is how many tokens of a caption, with [CLS] and [SEP], it was trained on.
-    A network without `attributes`, `answers` or `regresses` (the prediction of features) lacks that head.
+    `longest` is the longest caption of its training in tokens, [CLS] and [SEP] included.
+    A network with `classes`, `attributes` or `answers` None, or `regresses` (features) False, lacks that head.
     """
 
     vocab_size: int
@@ -45,7 +45,7 @@ class LxmertConfig:
     heads: int
     intermediate: int
     region_width: int = 2048
-    classes: int = 1600
+    classes: int | None = 1600
     attributes: int | None = 400
     answers: int | None = 9500
     regresses: bool = True
@@ -60,21 +60,20 @@ class LxmertConfig:
 
     @property
     def max_length(self) -> int:
-        """Tokens of the longest caption, with [CLS] and [SEP]; the published pretraining cut those beyond 20."""
+        """Longest caption in tokens, [CLS] and [SEP] included; the published pretraining truncated at 20."""
         return min(self.longest, self.max_positions)
 
     @property
     def first_cross_layer(self) -> int:
-        """Number of the first cross layer: the layers before it count by the longer of the two stacks."""
+        """Number of the first cross layer, which is the length of the longer of the two stacks."""
         return max(self.language_layers, self.relation_layers)
 
     @property
     def region_targets(self) -> dict[str, int]:
-        """Return what is predicted for a region, by its published name, and how many numbers that takes."""
-        targets = {"obj": self.classes}
-        if self.attributes is not None:
-            targets["attr"] = self.attributes
-        return targets | ({"feat": self.region_width} if self.regresses else {})
+        """Return the published name of every prediction for a region, with its width."""
+        width = self.region_width if self.regresses else None
+        targets = {"obj": self.classes, "attr": self.attributes, "feat": width}
+        return {name: size for name, size in targets.items() if size is not None}
 
     @classmethod
     def published(cls) -> LxmertConfig:
@@ -83,11 +82,11 @@ class LxmertConfig:
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, HasShape], config: Mapping[str, Any]) -> LxmertConfig:
-        """Read the sizes off the tensors of a file in the published layout, without `module.`; shapes suffice.
+        """Read the sizes from the tensors of a file in the published layout, without `module.`; shapes suffice.
 
-        `config` is a decoded config file, any part of it, and says the number of heads (else width / 64) and
-        `max_seq_length` (else 20).
-        Raises `CheckpointError` where the two contradict, or where this is no such file.
+        `config` is a decoded config file, complete or not, and states the number of heads (default width / 64) and
+        `max_seq_length` (default 20).
+        Raises `CheckpointError` where the two contradict, or for a file in another layout.
         """
         values = agreed_sizes(_sizes(tensors), config) | {"max_seq_length": _length(config)}
         held: dict[str, Any] = {
@@ -96,19 +95,19 @@ class LxmertConfig:
         return cls(**held, regresses=_decoder("feat") in tensors)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the config file that lies beside the weights."""
+        """Return the content of config.json."""
         named = {path: getattr(self, name) for name, path in _FIELDS.items()}
         return {"hidden_act": "gelu"} | {path: value for path, value in named.items() if value is not None}
 
 
-_OPTIONAL = ("attributes", "answers")
+_OPTIONAL = ("classes", "attributes", "answers")
 
 
 def _length(config: Mapping[str, Any]) -> int:
-    said = config.get("max_seq_length", _PUBLISHED_LENGTH)
-    if type(said) is not int or said < 3:
-        raise CheckpointError(f"max_seq_length must be a whole number of at least 3, got {said!r}")
-    return said
+    stated = config.get("max_seq_length", _PUBLISHED_LENGTH)
+    if type(stated) is not int or stated < 3:
+        raise CheckpointError(f"max_seq_length must be a whole number of at least 3, got {stated!r}")
+    return stated
 
 
 def _decoder(target: str) -> str:
@@ -128,9 +127,9 @@ def _sizes(tensors: Mapping[str, HasShape]) -> dict[str, int]:
         "x_layers": count_modules(tensors, "bert.encoder.x_layers."),
         "intermediate_size": rows("bert.encoder.x_layers.0.lang_inter.dense.weight")[0],
         "visual_feat_dim": rows("bert.encoder.visn_fc.visn_fc.weight")[1],
-        "obj_id_num": rows(_decoder("obj"))[0],
         "max_position_embeddings": rows("bert.embeddings.position_embeddings.weight")[0],
         "type_vocab_size": rows("bert.embeddings.token_type_embeddings.weight")[0],
     }
-    optional = {"attr_id_num": _decoder("attr"), "num_qa_labels": "answer_head.logit_fc.3.weight"}
+    answers = "answer_head.logit_fc.3.weight"
+    optional = {"obj_id_num": _decoder("obj"), "attr_id_num": _decoder("attr"), "num_qa_labels": answers}
     return sizes | {path: rows(name)[0] for path, name in optional.items() if name in tensors}

@@ -1,4 +1,4 @@
-"""The parts of LXMERT that BERT does not have: region embeddings and layers in which words and regions exchange."""
+"""The parts of LXMERT that BERT lacks: region embeddings and cross-modality layers."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from vlaudit.models.attention import additive_mask
 from vlaudit.models.bert_layers import Attention, Embeddings, Intermediate, Layer, Pooler, Projections, Residual
 from vlaudit.models.lxmert.config import LxmertConfig
-from vlaudit.models.regional.recording import Recorder
-from vlaudit.models.regional.streams import Inputs, Streams
+from vlaudit.models.streams.contract import Inputs, Streams
+from vlaudit.models.streams.recording import Recorder
 
 BOX_WIDTH = 4
 
@@ -52,7 +52,7 @@ class CrossAttention(nn.Module):
         *,
         weights: bool,
     ) -> tuple[Float[Tensor, "batch length width"], Float[Tensor, "batch heads length keys"] | None]:
-        """Return the next states and, where asked for, the probabilities."""
+        """Return the next states and, on request, the probabilities."""
         context, probabilities = self.att(hidden, source, mask, weights=weights)
         return self.output(context, hidden), probabilities
 
@@ -80,10 +80,10 @@ class CrossLayer(nn.Module):
         number: int,
         recorder: Recorder,
     ) -> tuple[Float[Tensor, "batch length width"], Float[Tensor, "batch regions width"]]:
-        """Return the next states of both; `on_text` masks the words, `on_image` the regions that are read."""
+        """Return the next states of both; `on_text` masks the keys of the text, `on_image` those of the regions."""
         wants = recorder.wants
         read, tv = self.visual_attention(text, image, on_image, weights=wants("text", "image", number))
-        # The regions read the words as they came in, not as they are after reading the regions.
+        # The regions read the words that entered the layer, not those already updated by the regions.
         seen, vt = self.visual_attention(image, text, on_text, weights=wants("image", "text", number))
         text, tt = self.lang_self_att(read, read, on_text, weights=wants("text", "text", number))
         image, vv = self.visn_self_att(seen, seen, on_image, weights=wants("image", "image", number))
@@ -108,7 +108,7 @@ class Encoder(nn.Module):
     def read(
         self, text: Float[Tensor, "batch length width"], mask: TextMask, recorder: Recorder
     ) -> Float[Tensor, "batch length width"]:
-        """Run the language layers, 0 and on."""
+        """Run the language layers."""
         recorder.state("text", 0, text)
         for number, layer in enumerate(self.layer):
             text, probabilities = layer(text, mask, weights=recorder.wants("text", "text", number))
@@ -119,7 +119,7 @@ class Encoder(nn.Module):
     def look(
         self, image: Float[Tensor, "batch regions width"], mask: ImageMask, recorder: Recorder
     ) -> Float[Tensor, "batch regions width"]:
-        """Run the relation layers, 0 and on."""
+        """Run the relation layers."""
         recorder.state("image", 0, image)
         for number, layer in enumerate(self.r_layers):
             image, probabilities = layer(image, mask, weights=recorder.wants("image", "image", number))
@@ -135,7 +135,7 @@ class Encoder(nn.Module):
         on_image: ImageMask,
         recorder: Recorder,
     ) -> tuple[Float[Tensor, "batch length width"], Float[Tensor, "batch regions width"]]:
-        """Run the cross layers, which are numbered by depth: on from the longer of the two stacks."""
+        """Run the cross layers, which are numbered after the longer of the two stacks."""
         for number, layer in enumerate(self.x_layers, start=self.first_cross_layer):
             text, image = layer(text, image, on_text, on_image, number=number, recorder=recorder)
             recorder.state("text", number + 1, text)

@@ -1,4 +1,4 @@
-"""LXMERT (Tan and Bansal 2019) for pretraining: two streams that exchange, and the heads that read them."""
+"""LXMERT (Tan and Bansal 2019) for pretraining: two streams with cross-modality layers, and their heads."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from vlaudit.errors import RequestError
 from vlaudit.models.bert_layers import HeadTransform, WordPredictions, draw_weights
 from vlaudit.models.lxmert.config import LxmertConfig
 from vlaudit.models.lxmert.layers import Backbone
-from vlaudit.models.regional.recording import Recorder
-from vlaudit.models.regional.streams import Inputs, Layout, Streams, Wanted
+from vlaudit.models.streams.contract import Inputs, Layout, Streams, Wanted
+from vlaudit.models.streams.recording import Recorder
 
 PREFIX = "module."
-"""What the published keys begin with: the official training wrapped the network to run on several GPUs."""
+"""Prefix of the published keys: the official training wrapped the network to run on several GPUs."""
 
 
 ALIASES = {"cls.predictions.decoder.weight": "bert.embeddings.word_embeddings.weight"}
-"""Second name -> first name of tensors that are one; a file may lack the second."""
+"""Second name -> first name of one tensor; a file may lack the second."""
 
 
 class Heads(nn.Module):
-    """The word head, and the matching head, which BERT calls the relation of two sequences."""
+    """The word head, and the matching head, BERT's `seq_relationship`."""
 
     def __init__(self, config: LxmertConfig) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ class Heads(nn.Module):
 
 
 class RegionPredictions(nn.Module):
-    """What is predicted for a region: detector class, attribute, features; they share all but the last map."""
+    """Predictions for a region: detector class, attribute, features; they share all but the last linear map."""
 
     def __init__(self, config: LxmertConfig) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ class RegionPredictions(nn.Module):
 
 
 class Answers(nn.Module):
-    """The head for questions (Tan and Bansal 2019, section 3.1.3), kept so that a file is loaded whole."""
+    """The question-answering head (Tan and Bansal 2019, section 3.1.3), kept so that a file loads completely."""
 
     def __init__(self, config: LxmertConfig, answers: int) -> None:
         super().__init__()
@@ -65,10 +65,15 @@ class Answers(nn.Module):
 class Lxmert(nn.Module):
     """LXMERT for pretraining, a `RegionNetwork` whose state dict has the published keys without `module.`.
 
-    Where `present` is None, every region is attended: the official path, which always has 36. With it, padded regions
-    get a probability of exactly zero, which equals the official pass over the regions that are there.
-    The official model has nothing that marks hidden regions; `hidden` is not read.
-    Weights are not fit to train from until `initialise` is called. There is no dropout.
+    It is kept instead of transformers' class for two reasons. Parity: the official pretraining file holds what that
+    class renames, and the goldens read every state and attention, of which the class returns only some. Speed: it runs
+    the fused kernel in layers whose attention is not read, where the class has only the plain one. Folders of
+    transformers load into it, and a test holds it equal to the class.
+
+    Where `present` is None, every region is attended, as in the official code, which always has 36. With it, padded
+    regions get a probability of exactly zero, equal to the official pass over the real regions alone.
+    The official model does not mark hidden regions; `hidden` is not read.
+    Call `initialise` before training. There is no dropout.
     """
 
     def __init__(self, config: LxmertConfig) -> None:
@@ -76,13 +81,13 @@ class Lxmert(nn.Module):
         self.config = config
         self.bert = Backbone(config)
         self.cls = Heads(config)
-        self.obj_predict_head = RegionPredictions(config)
+        self.obj_predict_head = RegionPredictions(config) if config.region_targets else None
         self.answer_head = None if config.answers is None else Answers(config, config.answers)
         self.tie()
 
     @property
     def layout(self) -> Layout:
-        """What there is to be read; cross layers, and the stages after them, count on from the longer stack."""
+        """What it reads and what can be read; cross layers are numbered after the longer stack."""
         config = self.config
         cross = tuple(range(config.first_cross_layer, config.first_cross_layer + config.cross_layers))
         language, relation = tuple(range(config.language_layers)), tuple(range(config.relation_layers))
@@ -108,55 +113,61 @@ class Lxmert(nn.Module):
         )
 
     def forward(self, inputs: Inputs, wanted: Wanted = Wanted()) -> Streams:  # noqa: B008 (frozen)
-        """Run a pass; `RequestError` where no regions are given, or too long a caption."""
+        """Run a pass; raises `RequestError` without regions and for a caption that is too long."""
         if inputs.features is None or inputs.boxes is None:
             raise RequestError("LXMERT reads regions: features and boxes must be given, got none")
         streams: Streams = self.bert(inputs, inputs.features, inputs.boxes, Recorder(wanted))
         return streams
 
     def word_logits(self, states: Float[Tensor, "*batch width"]) -> Float[Tensor, "*batch vocabulary"]:
-        """Score every word at these text states."""
+        """Return one logit per word at these text states."""
         logits: Tensor = self.cls.predictions(states)
         return logits
 
     def match_logits(self, streams: Streams) -> Float[Tensor, "batch 2"]:
-        """Return (no match, match), the published order."""
+        """Return (no match, match), in the published order."""
         logits: Tensor = self.cls.seq_relationship(self.pooled(streams))
         return logits
 
     def region_logits(self, states: Float[Tensor, "*batch width"]) -> Float[Tensor, "*batch classes"]:
-        """Score every detector class at these image states; there is no background, class 0 is the first thing."""
-        logits: Tensor = self.obj_predict_head(states, "obj")
+        """Return one logit per detector class at these image states; there is no class for background."""
+        logits: Tensor = self._predicted(states, "obj")
         return logits
 
     def attribute_logits(self, states: Float[Tensor, "*batch width"]) -> Float[Tensor, "*batch attributes"]:
-        """Score every attribute at these image states; `RequestError` without that head."""
-        logits: Tensor = self.obj_predict_head(states, "attr")
+        """Return one logit per attribute at these image states; raises `RequestError` without that head."""
+        logits: Tensor = self._predicted(states, "attr")
         return logits
 
     def region_features(self, states: Float[Tensor, "*batch width"]) -> Float[Tensor, "*batch features"]:
-        """Predict the features of the regions at these image states; `RequestError` without that head."""
-        features: Tensor = self.obj_predict_head(states, "feat")
+        """Predict the features of the regions at these image states; raises `RequestError` without that head."""
+        features: Tensor = self._predicted(states, "feat")
         return features
 
     def answer_logits(self, streams: Streams) -> Float[Tensor, "batch answers"]:
-        """Score every answer to a question in place of the caption; `RequestError` without that head."""
+        """Return one logit per answer to the question in the caption; raises `RequestError` without that head."""
         if self.answer_head is None:
             raise RequestError("this LXMERT has no answer head; load a checkpoint that has one")
         logits: Tensor = self.answer_head(self.pooled(streams))
         return logits
 
+    def _predicted(self, states: Float[Tensor, "*batch width"], target: str) -> Float[Tensor, "*batch predicted"]:
+        if self.obj_predict_head is None:
+            raise RequestError(f"this LXMERT predicts nothing of regions, so it has no head {target!r}")
+        predicted: Tensor = self.obj_predict_head(states, target)
+        return predicted
+
     def pooled(self, streams: Streams) -> Float[Tensor, "batch width"]:
-        """Return what the matching head reads: [CLS], mapped, through tanh."""
+        """Return the input of the matching head: the pooled [CLS]."""
         vectors: Tensor = self.bert.pooler(streams.text)
         return vectors
 
     def tie(self) -> None:
-        """Make the tied tensors one again; call it after assigning loaded tensors."""
+        """Tie shared tensors again, after loaded tensors were assigned."""
         self.cls.predictions.decoder.weight = self.bert.embeddings.word_embeddings.weight
 
     def initialise(self, std: float = 0.02) -> None:
-        """Draw the weights that training starts from, by torch's generator, as the official code does."""
+        """Initialize the weights for training with torch's generator, as the official code does."""
         draw_weights(self, std)
 
     def published_state_dict(self) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""The sizes of a UNITER network: as given, or read off a checkpoint's tensors and the config beside it."""
+"""Sizes of a UNITER network, given or read from a checkpoint's tensors and its config file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _FIELDS = {
     "type_vocab": "type_vocab_size",
     "layer_norm_eps": "layer_norm_eps",
 }
-_PUBLISHED_LENGTH = 62  # max_txt_len 60 counts pieces; [CLS] and [SEP] are put around them
+_PUBLISHED_LENGTH = 62  # max_txt_len 60 counts pieces without [CLS] and [SEP]
 
 
 @dataclass(frozen=True)
@@ -47,10 +47,9 @@ class UniterConfig:
 
     @property
     def max_length(self) -> int:
-        """Tokens of the longest caption, with [CLS] and [SEP].
+        """Longest caption in tokens, [CLS] and [SEP] included.
 
-        Pretraining kept captions of at most 60 pieces and put [CLS] and [SEP] around them; positions after these were
-        never trained, though the table has more.
+        Pretraining kept captions of at most 60 pieces; later positions of the table were never trained.
         """
         return min(_PUBLISHED_LENGTH, self.max_positions)
 
@@ -61,16 +60,16 @@ class UniterConfig:
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, HasShape], config: Mapping[str, Any]) -> UniterConfig:
-        """Read the sizes off the tensors of a file in the published layout; they need only have shapes.
+        """Read the sizes from the tensors of a file in the published layout; shapes suffice.
 
-        `config` is a decoded config file, any part of it, and says the number of heads (else width / 64).
-        Raises `CheckpointError` where the two contradict, or where this is no such file.
+        `config` is a decoded config file, complete or not, and states the number of heads (default width / 64).
+        Raises `CheckpointError` where the two contradict, or for a file in another layout.
         """
         values = agreed_sizes(_sizes(tensors), config)
         return cls(**{name: values[path] for name, path in _FIELDS.items() if path in values})
 
     def to_json(self) -> dict[str, Any]:
-        """Return the config file that lies beside the weights."""
+        """Return the content of config.json."""
         return {"hidden_act": "gelu"} | {path: getattr(self, name) for name, path in _FIELDS.items()}
 
 

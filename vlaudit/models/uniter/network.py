@@ -10,8 +10,8 @@ from torch.nn import functional as F
 from vlaudit.errors import RequestError
 from vlaudit.models.attention import additive_mask
 from vlaudit.models.bert_layers import Embeddings, Layer, Pooler, WordPredictions, draw_weights
-from vlaudit.models.regional.recording import Recorder
-from vlaudit.models.regional.streams import Inputs, Layout, Streams, Wanted
+from vlaudit.models.streams.contract import Inputs, Layout, Streams, Wanted
+from vlaudit.models.streams.recording import Recorder
 from vlaudit.models.uniter.config import UniterConfig
 
 BOX_WIDTH = 7
@@ -20,11 +20,11 @@ ALIASES = {
     "cls.predictions.decoder.weight": "uniter.embeddings.word_embeddings.weight",
     "feat_regress.weight": "uniter.img_embeddings.img_linear.weight",
 }
-"""Second name -> first name of tensors that are one; a file may lack the second."""
+"""Second name -> first name of one tensor; a file may lack the second."""
 
 
 def seven_numbers(boxes: Float[Tensor, "*axes 4"]) -> Float[Tensor, "*axes 7"]:
-    """Return left, top, right, bottom, width, height and area of boxes, all as shares of the image."""
+    """Return left, top, right, bottom, width, height and area of boxes, all as fractions of the image."""
     size = boxes[..., 2:] - boxes[..., :2]
     return torch.cat([boxes, size, size.prod(dim=-1, keepdim=True)], dim=-1)
 
@@ -48,10 +48,10 @@ class RegionEmbeddings(nn.Module):
         kind: Float[Tensor, "width"],
         hidden: Bool[Tensor, "batch regions"] | None = None,
     ) -> Float[Tensor, "batch regions width"]:
-        """Return what enters layer 0; `kind` is the vector of the regions' token type.
+        """Return the input of layer 0; `kind` is the vector of the regions' token type.
 
-        Row 1 of the mask table is added to the features of hidden regions. Row 0 counts as zero: the official code
-        overwrites it with zeros before it reads it.
+        Row 1 of the mask table is added to the features of hidden regions. Row 0 is taken as zero: the official code
+        overwrites it with zeros before reading it.
         """
         if hidden is not None:
             features = features + hidden[..., None] * self.mask_embedding.weight[1]
@@ -75,7 +75,7 @@ class Encoder(nn.Module):
         length: int,
         recorder: Recorder,
     ) -> Float[Tensor, "batch positions width"]:
-        """Return what leaves the last layer; the first `length` positions are words, the others regions."""
+        """Return the output of the last layer; the first `length` positions are words, the others regions."""
         mask = additive_mask(allowed, states.dtype)
         _keep(recorder, 0, states, length)
         for number, layer in enumerate(self.layer):
@@ -93,9 +93,9 @@ def _keep(recorder: Recorder, stage: int, states: Tensor, length: int) -> None:
 class Backbone(nn.Module):
     """Embeddings, layers and pooler.
 
-    Caption and regions are each padded within the batch. The official code packs each row instead (its regions follow
-    its [SEP] at once), which gives the same states: layers know no order, positions belong to the words alone, and
-    what is padded gets a probability of exactly zero.
+    Caption and regions are padded separately. The official code packs each row instead (its regions follow its [SEP]
+    at once), which gives the same states: layers are permutation-invariant, only words have positions, and padding
+    gets a probability of exactly zero.
     """
 
     def __init__(self, config: UniterConfig) -> None:
@@ -161,7 +161,7 @@ class RegionClasses(nn.Module):
 class Uniter(nn.Module):
     """UNITER for pretraining, a `RegionNetwork` whose state dict has the published keys.
 
-    Weights are not fit to train from until `initialise` is called. There is no dropout.
+    Call `initialise` before training. There is no dropout.
     """
 
     def __init__(self, config: UniterConfig) -> None:
@@ -176,7 +176,7 @@ class Uniter(nn.Module):
 
     @property
     def layout(self) -> Layout:
-        """What there is to be read: four slices of one attention in every layer."""
+        """What it reads and what can be read: four slices of one attention in every layer."""
         layers, stages = tuple(range(self.config.layers)), tuple(range(self.config.layers + 1))
         return Layout(
             architecture="single-stream",
@@ -196,22 +196,22 @@ class Uniter(nn.Module):
         )
 
     def forward(self, inputs: Inputs, wanted: Wanted = Wanted()) -> Streams:  # noqa: B008 (frozen)
-        """Run a pass; `RequestError` where no regions are given, or too long a caption."""
+        """Run a pass; raises `RequestError` without regions and for a caption that is too long."""
         streams: Streams = self.uniter(inputs, Recorder(wanted))
         return streams
 
     def word_logits(self, states: Float[Tensor, "*batch width"]) -> Float[Tensor, "*batch vocabulary"]:
-        """Score every word at these text states."""
+        """Return one logit per word at these text states."""
         logits: Tensor = self.cls.predictions(states)
         return logits
 
     def match_logits(self, streams: Streams) -> Float[Tensor, "batch 2"]:
-        """Return (no match, match), the published order."""
+        """Return (no match, match), in the published order."""
         logits: Tensor = self.itm_output(self.pooled(streams))
         return logits
 
     def region_logits(self, states: Float[Tensor, "*batch width"]) -> Float[Tensor, "*batch classes"]:
-        """Score every detector class at these image states; class 0 is background."""
+        """Return one logit per detector class at these image states; class 0 is background."""
         logits: Tensor = self.region_classifier(states)
         return logits
 
@@ -221,17 +221,17 @@ class Uniter(nn.Module):
         return features
 
     def pooled(self, streams: Streams) -> Float[Tensor, "batch width"]:
-        """Return what the matching head reads: [CLS], mapped, through tanh."""
+        """Return the input of the matching head: the pooled [CLS]."""
         vectors: Tensor = self.uniter.pooler(streams.text)
         return vectors
 
     def tie(self) -> None:
-        """Make the tied tensors one again; call it after assigning loaded tensors."""
+        """Tie shared tensors again, after loaded tensors were assigned."""
         self.cls.predictions.decoder.weight = self.uniter.embeddings.word_embeddings.weight
         self.feat_regress.weight = self.uniter.img_embeddings.img_linear.weight
 
     def initialise(self, std: float = 0.02) -> None:
-        """Draw the weights that training starts from, by torch's generator, as the official code does."""
+        """Initialize the weights for training with torch's generator, as the official code does."""
         draw_weights(self, std)
 
     def published_state_dict(self) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""What a VOLTA config says: sizes, how regions are embedded, and what each sublayer holds."""
+"""VOLTA configs: sizes, the embedding of regions, and the content of each sublayer."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _OVERRIDES = ("attn_hidden_size", "num_attention_heads", "intermediate_size")
 
 @dataclass(frozen=True)
 class Layer:
-    """An attention sublayer, and the feed-forward sublayers up to the next one: sublayers `first` to `last`."""
+    """An attention sublayer and the feed-forward sublayers up to the next one: sublayers `first` to `last`."""
 
     first: int
     last: int
@@ -37,10 +37,10 @@ class Layer:
 class VoltaConfig(BaseModel):
     """The fields of an official config that change the arithmetic, under their official names.
 
-    `tt_attn_sublayers` and its like name the sublayers where text asks text, tv where text asks regions, and so on;
-    `shared_sublayers` have the same weights for both modalities. Dropout is not ours; `single_ln_sublayers` changes no
-    number. `mrc_num_classes` (1601 officially) and `layer_norm_eps` are no official fields, but constants there.
-    What the controlled models do not use is refused: widths or heads that differ between modalities or sublayers.
+    `tt_attn_sublayers` names the sublayers with attention of text on text, tv of text on regions, and so on;
+    `shared_sublayers` have the same weights for both modalities. Dropout is not read; `single_ln_sublayers` changes no
+    number. `mrc_num_classes` (1601 officially) and `layer_norm_eps` are constants of the official code.
+    Settings that no controlled model uses are refused: widths or heads that differ between modalities or sublayers.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -80,7 +80,7 @@ class VoltaConfig(BaseModel):
 
     @classmethod
     def from_json(cls, config: Mapping[str, Any]) -> VoltaConfig:
-        """Check a decoded config file; raises one `CheckpointError` that names every field that is not as it must."""
+        """Validate a decoded config file; raises one `CheckpointError` that names every invalid field."""
         overridden = [
             name for part in _OVERRIDES for name in (f"sublayer2{part}", f"sublayer2v_{part}") if config.get(name)
         ]
@@ -92,8 +92,8 @@ class VoltaConfig(BaseModel):
         try:
             return cls.model_validate(dict(config))
         except ValidationError as error:
-            wrong = "; ".join(_said(one) for one in error.errors())
-            raise CheckpointError(f"the VOLTA config is not as it must be: {wrong}") from None
+            wrong = "; ".join(_stated(one) for one in error.errors())
+            raise CheckpointError(f"the VOLTA config is not valid: {wrong}") from None
 
     @classmethod
     def published(cls, name: str) -> VoltaConfig:
@@ -148,14 +148,14 @@ class VoltaConfig(BaseModel):
     def _check_attention(self) -> None:
         for number in sorted(self._attention_sublayers):
             kinds = {
-                asks + answers
-                for asks, answers in (("t", "t"), ("t", "v"), ("v", "t"), ("v", "v"))
-                if number in self.kind(asks + answers)
+                queries + keys
+                for queries, keys in (("t", "t"), ("t", "v"), ("v", "t"), ("v", "v"))
+                if number in self.kind(queries + keys)
             }
             if {kind[0] for kind in kinds} != {letter for kind in kinds for letter in kind}:
                 raise ValueError(
-                    f"attention sublayer {number} must let every modality ask that is asked there (only one that asks "
-                    f"has keys), got {sorted(kinds)}"
+                    f"attention sublayer {number} must have queries of every modality that it has keys of, "
+                    f"got {sorted(kinds)}"
                 )
         joint = set(self.tt_attn_sublayers) & set(self.tv_attn_sublayers)
         joint |= set(self.vv_attn_sublayers) & set(self.vt_attn_sublayers)
@@ -177,12 +177,12 @@ class VoltaConfig(BaseModel):
 
     @property
     def sublayers(self) -> int:
-        """How many sublayers there are."""
+        """Number of sublayers."""
         return 1 + max((*self._attention_sublayers, *self.t_ff_sublayers, *self.v_ff_sublayers), default=-1)
 
     @property
     def single_stream(self) -> bool:
-        """Whether text and regions stand under one softmax."""
+        """Whether text and regions share one softmax."""
         return bool(set(self.tt_attn_sublayers) & set(self.tv_attn_sublayers))
 
     def touched(self, number: int) -> frozenset[Modality]:
@@ -204,7 +204,7 @@ class VoltaConfig(BaseModel):
         )
 
 
-def _said(error: Any) -> str:
+def _stated(error: Any) -> str:
     where = ".".join(map(str, error["loc"]))
     if error["type"] == "missing":
         return f"{where} is missing"
@@ -213,7 +213,7 @@ def _said(error: Any) -> str:
 
 
 def published_fields(name: str) -> dict[str, Any]:
-    """Return an official config file as it was published: every field, for a config of one's own sizes."""
+    """Return all fields of an official config file, for a config of other sizes."""
     if name not in PUBLISHED:
         raise UsageError(f"no VOLTA config of this name is shipped: {name!r}{nearest(name, PUBLISHED)}")
     text = resources.files("vlaudit.models.volta").joinpath("configs", f"{name}.json").read_text(encoding="utf-8")

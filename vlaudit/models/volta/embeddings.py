@@ -1,4 +1,4 @@
-"""The five ways in which the controlled models embed a caption and its regions."""
+"""Caption and region embeddings of the five controlled models."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from vlaudit.errors import RequestError
-from vlaudit.models.regional.streams import Inputs
+from vlaudit.models.streams.contract import Inputs
 from vlaudit.models.volta.config import VoltaConfig
 
 Positions = Literal["rows", "batch"]
-"""How ctrl_vl-bert counts positions; see `VLBertEmbeddings`."""
+"""Position numbering of ctrl_vl-bert; see `VLBertEmbeddings`."""
 
 Embedded = tuple[Float[Tensor, "batch length width"], Float[Tensor, "batch regions width"]]
 
 
 def regions_of(inputs: Inputs) -> tuple[Float[Tensor, "batch regions width"], Float[Tensor, "batch regions 4"]]:
-    """Return features and boxes; raises `RequestError` where there are none."""
+    """Return features and boxes; raises `RequestError` without them."""
     if inputs.features is None or inputs.boxes is None:
         raise RequestError("features and boxes must be given: a VOLTA model cannot run without regions")
     return inputs.features, inputs.boxes
 
 
 def with_area(boxes: Float[Tensor, "batch regions 4"]) -> Float[Tensor, "batch regions 5"]:
-    """Add the share of the image's area that each box covers."""
+    """Append the fraction of the image's area that each box covers."""
     left, top, right, bottom = boxes.unbind(-1)
     return torch.cat([boxes, ((right - left) * (bottom - top))[..., None]], dim=-1)
 
@@ -59,7 +59,7 @@ class TextEmbeddings(nn.Module):
         return words
 
     def _placed(self, positions: Int[Tensor, "*axes"]) -> Float[Tensor, "*axes width"]:
-        """Look positions up."""
+        """Look up position vectors."""
         most = self.position_embeddings.num_embeddings
         if positions.numel() and (last := int(positions.max())) >= most:
             raise RequestError(
@@ -141,24 +141,24 @@ class VisualBertEmbeddings(TextEmbeddings):
 
 
 class VLBertEmbeddings(TextEmbeddings):
-    """ctrl_vl-bert: regions stand behind the caption in one order of positions; words see the last region.
+    """ctrl_vl-bert: positions of regions follow those of the caption; words see the last region.
 
-    A region whose feature is zero gets `object_mask_visual_embedding` for it. The last region gets `end_embedding` in
-    place of `object_linguistic_embeddings`, and every word adds what the last region looks like: leftovers of a layout
-    in which the last region was the whole image.
+    A region whose feature is zero gets `object_mask_visual_embedding` instead. The last region gets `end_embedding` in
+    place of `object_linguistic_embeddings`, and the feature of the last region is added to every word: remains of a
+    layout in which the last region was the whole image.
 
-    In the official code a row depends on its batch mates. Positions are written through a tensor that all rows share,
-    so that words at or behind the length of the SHORTEST caption are moved by the number of regions; and the last
-    region is the last of the padded ones. With `positions` "rows", the default, every row is embedded as the official
-    code embeds it alone and without padding: an answer that changes with its neighbours cannot be audited. With
-    "batch" the result is the official one, which the published weights were probably trained with.
+    In the official code a row depends on the rest of the batch. Positions are written through a tensor that all rows
+    share, so that words at or after the length of the SHORTEST caption are moved by the number of regions; and the last
+    region is the last padded one. With `positions` "rows", the default, every row is embedded as the official code
+    embeds it alone and without padding: an answer that depends on the batch cannot be audited. With "batch" the result
+    is the official one, which the published weights were probably trained with.
     """
 
     def __init__(self, config: VoltaConfig, positions: Positions = "rows") -> None:
         super().__init__(config)
         width, feature = config.hidden_size, config.v_feature_size
         self.positions = positions
-        # The published names count the dropout that stands first.
+        # The published names count the dropout in first place.
         self.obj_downsample = nn.Sequential(nn.Identity(), nn.Linear(2 * feature, width), nn.ReLU())
         self.object_linguistic_embeddings = nn.Embedding(1, width)
         self.object_mask_visual_embedding = nn.Embedding(1, feature)
@@ -189,7 +189,7 @@ class VLBertEmbeddings(TextEmbeddings):
         return seen
 
     def _text_end(self, inputs: Inputs) -> Int[Tensor, " batch"]:
-        """Count the words of each row; the official code takes id 0 for padding and never asks the mask."""
+        """Count the words of each row; the official code takes id 0 for padding and ignores the mask."""
         words = inputs.ids != 0
         return (words if self.positions == "batch" else words & (inputs.mask != 0)).sum(dim=1)
 
@@ -206,12 +206,12 @@ class VLBertEmbeddings(TextEmbeddings):
         counted = torch.arange(inputs.ids.shape[1], device=inputs.ids.device).expand_as(inputs.ids)
         if self.positions == "batch":
             return counted + (counted >= end.min()) * regions[:, None]
-        # Padding is not moved: nobody reads it, and the table need not reach so far.
+        # Padding is not moved: it is never read, and its position may exceed the table.
         return counted + ((counted >= end[:, None]) & (inputs.mask != 0)) * regions[:, None]
 
 
 def box_waves(boxes: Float[Tensor, "batch regions 4"], waves: int) -> Float[Tensor, "batch regions {8*waves}"]:
-    """Write centre, width and height of each box, in percent, as sines and cosines of falling frequency.
+    """Encode centre, width and height of each box, in percent, as sines and cosines of decreasing frequency.
 
     Computed in float32 at least: angles reach 100, where half precision has steps of 1/16 and bfloat16 of 1/2.
     """

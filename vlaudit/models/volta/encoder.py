@@ -1,4 +1,4 @@
-"""VOLTA's stack of sublayers: each holds attention or feed-forward, for one modality or for both."""
+"""VOLTA's stack of sublayers, each with attention or feed-forward for one modality or both."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vlaudit.models.attention import attend, merge_heads, split_heads
-from vlaudit.models.regional.streams import Pair
+from vlaudit.models.streams.contract import Pair
 from vlaudit.models.volta.config import VoltaConfig
 from vlaudit.traces import Modality
 
@@ -27,14 +27,14 @@ KINDS: Mapping[Pair, str] = {
     ("image", "text"): "vt",
     ("image", "image"): "vv",
 }
-"""Who asks whom, by the two letters of the official names."""
+"""Modality of queries and keys by the two letters of the official names."""
 
 
 @dataclass(frozen=True)
 class Sublayers:
-    """What a pass through the stack brings back, by the official numbers of sublayers.
+    """Result of a pass through the stack, by the official numbers of sublayers.
 
-    `states[m, 0]` are embeddings, `states[m, s + 1]` what there is after sublayer s, changed there or not.
+    `states[m, 0]` are embeddings, `states[m, s + 1]` the states after sublayer s, changed by it or not.
     """
 
     last: States
@@ -43,7 +43,7 @@ class Sublayers:
 
 
 class Paired(nn.Module):
-    """Modules for text, and the same with `v_` before their names for regions: the same ones where `shared`."""
+    """Modules for text, and their counterparts with prefix `v_` for regions; the same modules where `shared`."""
 
     def __init__(self, modalities: Collection[Modality], *, shared: bool) -> None:
         super().__init__()
@@ -70,7 +70,7 @@ def _published(name: str, modality: Modality) -> str:
 
 
 class Projections(Paired):
-    """One query, key and value for each modality, in whichever role it stands."""
+    """Query, key and value projections of each modality."""
 
     def __init__(self, config: VoltaConfig, modalities: Collection[Modality], *, shared: bool) -> None:
         super().__init__(modalities, shared=shared)
@@ -81,12 +81,12 @@ class Projections(Paired):
     def split(
         self, name: str, modality: Modality, states: Float[Tensor, "batch positions width"]
     ) -> Float[Tensor, "batch heads positions depth"]:
-        """Return queries, keys or values, one group of components a head."""
+        """Return queries, keys or values, split by head."""
         return split_heads(self.run(name, modality, states), self.heads)
 
 
 class Residual(Paired):
-    """A linear map whose result is added to the states and normalised after."""
+    """A linear map, a residual connection and a norm."""
 
     def __init__(
         self, config: VoltaConfig, modalities: Collection[Modality], inner: Mapping[Modality, int], *, shared: bool
@@ -187,7 +187,7 @@ class FeedForward(nn.Module):
         self.output = Residual(config, self.modalities, wide, shared=shared)
 
     def forward(self, states: States, masks: Masks, weights: Collection[Pair] = ()) -> tuple[States, Probabilities]:
-        """Return the states after the sublayer; there is no attention here."""
+        """Return the states after the sublayer; it has no attention."""
         if self.intermediate.shared:
             return parted(self._fed("text", joined(states)), states), {}
         return {m: self._fed(m, state) if m in self.modalities else state for m, state in states.items()}, {}
@@ -228,7 +228,7 @@ class Encoder(nn.Module):
         attention: Collection[tuple[Modality, Modality, int]] = (),
         kept: Collection[tuple[Modality, int]] = (),
     ) -> Sublayers:
-        """Run the sublayers; `attention` and `kept` say, by sublayer, what is brought back beside the last states."""
+        """Run the sublayers; `attention` and `kept` select, by sublayer, what is returned besides the last states."""
         stages = {(m, 0): state for m, state in states.items() if (m, 0) in kept}
         written: dict[tuple[Modality, Modality, int], Tensor] = {}
         for number, sublayer in enumerate(self.layer):

@@ -1,4 +1,4 @@
-"""The whole VOLTA network: embeddings, sublayers, poolers and heads, behind the contract of `regional/streams.py`."""
+"""The whole VOLTA network, embeddings, sublayers, poolers and heads, as a `RegionNetwork`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from vlaudit.models.attention import additive_mask
 from vlaudit.models.bert_layers import draw_weights
-from vlaudit.models.regional.streams import Inputs, Layout, Streams, Wanted
+from vlaudit.models.streams.contract import Inputs, Layout, Streams, Wanted
 from vlaudit.models.volta.config import VoltaConfig
 from vlaudit.models.volta.embeddings import (
     LxmertImageEmbeddings,
@@ -27,7 +27,7 @@ from vlaudit.models.volta.heads import Heads, Pooler
 from vlaudit.traces import Modality
 
 MAX_LENGTH = 38
-"""Tokens of a caption with [CLS] and [SEP] in pretraining."""
+"""Longest caption of pretraining in tokens, [CLS] and [SEP] included."""
 
 _TOGETHER: Mapping[str, type[TextEmbeddings]] = {"uniter": UniterEmbeddings, "visualbert": VisualBertEmbeddings}
 _APART: Mapping[str, type[LxmertImageEmbeddings | ViLBertImageEmbeddings]] = {
@@ -67,9 +67,9 @@ class VoltaNetwork(nn.Module):
 
     A layer is an attention sublayer with the feed-forward sublayers up to the next one: 12 layers are 24 sublayers of
     ctrl_uniter, 19 layers the 33 of ctrl_lxmert, 18 the 36 of ctrl_vilbert. `encode` counts sublayers, as the official
-    code does. `positions` is read by ctrl_vl-bert alone: "rows" embeds every row as if it stood alone, "batch" gives
-    the official result, which depends on batch mates (`VLBertEmbeddings`).
-    Weights are not fit to train from until `initialise` is called. There is no dropout.
+    code does. `positions` is read by ctrl_vl-bert alone: "rows" embeds every row independently, "batch" gives the
+    official result, which depends on the rest of the batch (`VLBertEmbeddings`).
+    Call `initialise` before training. There is no dropout.
     """
 
     def __init__(self, config: VoltaConfig, positions: Positions = "rows") -> None:
@@ -81,7 +81,7 @@ class VoltaNetwork(nn.Module):
 
     @property
     def layout(self) -> Layout:
-        """What there is to be read."""
+        """What it reads and what can be read."""
         return self._layout
 
     def _described(self) -> Layout:
@@ -90,7 +90,7 @@ class VoltaNetwork(nn.Module):
             pair: tuple(n for n, layer in enumerate(layers) if layer.first in config.kind(kind))
             for pair, kind in KINDS.items()
         }
-        # ctrl_vl-bert's last region stands one position behind the caption's end, and one further.
+        # ctrl_vl-bert's regions take two positions after the caption's end.
         room = config.max_position_embeddings - (2 if config.image_embeddings == "vl-bert" else 0)
         return Layout(
             architecture="single-stream" if config.single_stream else "two-stream",
@@ -106,9 +106,9 @@ class VoltaNetwork(nn.Module):
         )
 
     def forward(self, inputs: Inputs, wanted: Wanted) -> Streams:
-        """Run a pass; raises `RequestError` without regions and where a caption is too long."""
+        """Run a pass; raises `RequestError` without regions and for a caption that is too long."""
         layers = self.config.layers
-        attention = {(asks, answers, layers[n].first): (asks, answers, n) for asks, answers, n in wanted.attention}
+        attention = {(queries, keys, layers[n].first): (queries, keys, n) for queries, keys, n in wanted.attention}
         states = {(m, layers[n - 1].last + 1 if n else 0): (m, n) for m, n in wanted.states}
         run = self.encode(inputs, attention=attention, kept=states)
         return Streams(
@@ -134,40 +134,40 @@ class VoltaNetwork(nn.Module):
         return run
 
     def word_logits(self, states: Float[Tensor, "*batch width"]) -> Float[Tensor, "*batch vocabulary"]:
-        """Score every word at these text states."""
+        """Return one logit per word at these text states."""
         logits: Tensor = self.cls.predictions(states, self.bert.embeddings.word_embeddings.weight)
         return logits
 
     def region_logits(self, states: Float[Tensor, "*batch width"]) -> Float[Tensor, "*batch classes"]:
-        """Score every detector class at these image states; class 0 is background."""
+        """Return one logit per detector class at these image states; class 0 is background."""
         logits: Tensor = self.cls.imagePredictions(states)
         return logits
 
     def pooled(self, streams: Streams) -> tuple[Float[Tensor, "batch pooled"], Float[Tensor, "batch pooled"]]:
-        """Return the pooled [CLS] and the pooled whole image; their product is what the matching head reads."""
+        """Return the pooled [CLS] and the pooled whole image; the matching head reads their product."""
         return self.bert.t_pooler(streams.text), self.bert.v_pooler(streams.image)
 
     def match_logits(self, streams: Streams) -> Float[Tensor, "batch 2"]:
-        """Return (no match, match): the published label order, 0 for a matching caption, turned round."""
+        """Return (no match, match); the published label 0 is a matching caption, so the order is reversed."""
         text, image = self.pooled(streams)
         logits: Tensor = self.cls.bi_seq_relationship(text * image).flip(-1)
         return logits
 
     def published_state_dict(self) -> dict[str, Tensor]:
-        """Return every tensor under all of its published names, those that are one tensor included."""
+        """Return every tensor under all of its published names, second names included."""
         tensors = self.state_dict()
         return tensors | {second: tensors[first] for second, first in aliases(self).items()}
 
     def initialise(self) -> None:
-        """Draw the weights that training starts from, by torch's generator: normal of `initializer_range`, biases 0.
+        """Initialize the weights for training with torch's generator: normal of `initializer_range`, biases 0.
 
-        Norms are 1 and 0; as in the official code, which does not start from BERT's weights where none are given.
+        Norms are 1 and 0; as in the official code when it does not start from BERT's weights.
         """
         draw_weights(self, self.config.initializer_range)
 
 
 def aliases(network: VoltaNetwork) -> dict[str, str]:
-    """Return second name -> first name of what is one tensor: shared sublayers, the decoder and the word table."""
+    """Return second name -> first name of shared tensors: shared sublayers, the decoder and the word table."""
     found = {"cls.predictions.decoder.weight": "bert.embeddings.word_embeddings.weight"}
     first: dict[int, str] = {}
     for name, parameter in network.named_parameters(remove_duplicate=False):
