@@ -112,6 +112,7 @@ def plan(
     """
     samples = list(samples)
     consumers: dict[str, list[Consumer]] = defaultdict(list)
+    first: dict[str, ForwardRequest] = {}
     readings: dict[str, set[Reading]] = defaultdict(set)
     units: dict[str, dict[str, Unit]] = {design.id: {} for design in designs}
     refused: dict[str, Counter[str]] = {design.id: Counter() for design in designs}
@@ -126,13 +127,19 @@ def plan(
             units[design.id][made.unit.id] = made.unit
             requested += len(made.requests)
             for condition, request in made.requests.items():
+                first.setdefault(request.key, request)
                 consumers[request.key].append(Consumer(design, made.unit, condition, request.sample))
                 readings[request.key] |= request.readings
     inputs = tuple(
-        PlannedPass(ForwardRequest(consuming[0].sample, frozenset(readings[key])), tuple(consuming))
+        PlannedPass(_reading(first[key], frozenset(readings[key])), tuple(consuming))
         for key, consuming in consumers.items()
     )
     return Plan(inputs, units, refused, requested)
+
+
+def _reading(request: ForwardRequest, readings: frozenset[Reading]) -> ForwardRequest:
+    """Return the request with these readings; the same one, which knows its key, if it has no others."""
+    return request if request.readings == readings else replace(request, readings=readings)
 
 
 def _unanswered(made: UnitRequests, adapter: ModelAdapter) -> str | None:

@@ -130,11 +130,21 @@ class Pen:
 
     def sprite(self, scale: float = 1.0, film: int = 40) -> Sprite:
         """Reduce the drawing to pixels, cut to what is visible: levels of alpha below `film` are taken for nothing."""
-        anchor = -self._left * scale, -self._top * scale
-        width, height = (max(1, round(side * scale / SCALE)) for side in self._image.size)
-        image = self._image.resize((width, height), Image.Resampling.BOX)
+        drawing, top = self._trimmed() if scale == 1 else (self._image, self._top)
+        anchor = -self._left * scale, -top * scale
+        width, height = (max(1, round(side * scale / SCALE)) for side in drawing.size)
+        image = drawing.resize((width, height), Image.Resampling.BOX)
         # a film of nearly nothing around the outline would widen the box without being seen
         alpha = image.getchannel("A").point([0 if level < film else level for level in range(256)])
         image.putalpha(alpha)
         bounds = alpha.getbbox() or (0, 0, 1, 1)
         return Sprite(image.crop(bounds), bounds[0] - round(anchor[0]), bounds[1] - round(anchor[1]))
+
+    def _trimmed(self) -> tuple[Image.Image, int]:
+        """Return the drawing without empty rows above and below, cut at whole pixels of the reduced size, and its top.
+
+        Columns stay: Pillow reduces tall drawings in another order, which rounds differently.
+        """
+        _, top, _, bottom = self._image.getchannel("A").getbbox() or (0, 0, SCALE, SCALE)
+        above, below = top // SCALE, -(-bottom // SCALE)
+        return self._image.crop((0, above * SCALE, self._image.width, below * SCALE)), self._top + above
