@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from vlaudit.auditing.run import Run
 from vlaudit.errors import UsageError
-from vlaudit.findings import AuditCase, Criterion, Verdict, decide, not_applicable
+from vlaudit.findings import AuditCase, Criterion, Outcome, Verdict, decide, not_applicable
 from vlaudit.statistics.base import NoEstimate, Statistic
 from vlaudit.tables import Table
 
@@ -28,6 +28,15 @@ class NotDemanded:
     reason: str
 
 
+def fails(outcome: Outcome, *, gate: bool, known: str | None) -> bool:
+    """Whether an outcome fails the run; a known failure may fail or stay inconclusive, and nothing else."""
+    if outcome == "not applicable":
+        return False
+    if known is not None:
+        return outcome not in ("fail", "inconclusive")
+    return outcome in ("fail", "error") or (gate and outcome == "inconclusive")
+
+
 def judge(run: Run, family: str, case: AuditCase) -> Decided | NotDemanded:
     """Judge a case on one model.
 
@@ -37,7 +46,7 @@ def judge(run: Run, family: str, case: AuditCase) -> Decided | NotDemanded:
     inconclusive; every look has an equal share of the criterion's error. Raises `UsageError` where the thresholds file
     lacks the criterion.
     """
-    criterion = _criterion(run, family, case)
+    criterion = criterion_of(run, family, case)
     if isinstance(criterion, NotDemanded):
         return criterion
     reason = case.unsupported(run.models[family].capabilities)
@@ -45,7 +54,7 @@ def judge(run: Run, family: str, case: AuditCase) -> Decided | NotDemanded:
     return Decided(family, case, verdict, run.known_failure(family, case))
 
 
-def _criterion(run: Run, family: str, case: AuditCase) -> Criterion | NotDemanded:
+def criterion_of(run: Run, family: str, case: AuditCase) -> Criterion | NotDemanded:
     """Return what is demanded; a source may report nothing, the desirable property needs a bound in any case."""
     try:
         return run.thresholds.criterion(

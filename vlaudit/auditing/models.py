@@ -8,11 +8,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from vlaudit.auditing.options import ModelOptions
-from vlaudit.errors import CheckpointError, RefusedSample, UsageError
+from vlaudit.errors import AdapterError, CheckpointError, RefusedSample, UsageError
 from vlaudit.known_failures import KnownFailure, known_failures_of
 from vlaudit.models.base import Architecture, ForwardRequest, ModelAdapter
 from vlaudit.models.loading import load
 from vlaudit.models.registry import find_family
+from vlaudit.models.smoke_test import smoke_test
 from vlaudit.reporting.document import Subject
 from vlaudit.samples import Sample
 
@@ -25,7 +26,7 @@ class Models:
     """
 
     def __init__(self, options: Sequence[ModelOptions], *, keep: bool | None = None) -> None:
-        self._options = {one.family: one for one in options}
+        self._options = {one.name: one for one in options}
         self._keep = len(options) == 1 if keep is None else keep
         self._loaded: dict[str, ModelAdapter] = {}
         self._subjects: dict[str, Subject] = {}
@@ -37,11 +38,11 @@ class Models:
 
         `data` is the name of the samples on the command line.
         """
-        for family in self._options:
-            if ":" not in family:  # a file is run once, when its model is made
-                find_family(family)
-        for family in self._options:
-            _check_readable(family, self[family], samples, data)
+        for options in self._options.values():
+            if options.adapter is None and ":" not in options.spec:  # a file is run once, when its model is made
+                find_family(options.spec)
+        for family, options in self._options.items():
+            _check_readable(options.spec, self[family], samples, data)
             self.release(family)
 
     def __getitem__(self, family: str) -> ModelAdapter:
@@ -81,28 +82,37 @@ class Models:
             self.release(family)
 
     def _load(self, options: ModelOptions) -> ModelAdapter:
-        model = load(
-            options.family,
-            checkpoint=options.checkpoint,
-            device=options.device,
-            dtype=options.dtype,
-            tokenizer=options.tokenizer,
-            download=options.download,
-        )
+        model = _model(options)
         subject = _subject(model, options)
-        if options.family not in self._subjects:
-            self._architectures[options.family] = model.capabilities.architecture
-            self._known_failures[options.family] = _known_failures(model, options)
-        known = self._subjects.setdefault(options.family, subject)
+        if options.name not in self._subjects:
+            self._architectures[options.name] = model.capabilities.architecture
+            self._known_failures[options.name] = _known_failures(model, options)
+        known = self._subjects.setdefault(options.name, subject)
         if subject.fingerprint != known.fingerprint:
             raise CheckpointError(
-                f"--model {options.family}: the weights of {subject.checkpoint} changed during the run: they were "
+                f"--model {options.spec}: the weights of {subject.checkpoint} changed during the run: they were "
                 f"{known.fingerprint[:12]}... and are {subject.fingerprint[:12]}...; run again"
             )
         return model
 
 
-def _check_readable(family: str, model: ModelAdapter, samples: Sequence[Sample], data: str) -> None:
+def _model(options: ModelOptions) -> ModelAdapter:
+    if options.adapter is not None:
+        if not isinstance(options.adapter, ModelAdapter):
+            raise AdapterError(f"models: {options.adapter!r} is no model adapter; see vlaudit.adapter_checks")
+        smoke_test(options.adapter)
+        return options.adapter
+    return load(
+        options.spec,
+        checkpoint=options.checkpoint,
+        device=options.device,
+        dtype=options.dtype,
+        tokenizer=options.tokenizer,
+        download=options.download,
+    )
+
+
+def _check_readable(spec: str, model: ModelAdapter, samples: Sequence[Sample], data: str) -> None:
     """Raise `UsageError` if a model refuses all of the samples."""
     reasons = Counter[str]()
     for sample in samples:
@@ -112,7 +122,7 @@ def _check_readable(family: str, model: ModelAdapter, samples: Sequence[Sample],
         reasons[reason] += 1
     listed = "; ".join(f"{count} because {reason}" for reason, count in reasons.most_common(2))
     raise UsageError(
-        f"--data {data}: --model {family} can read none of the first {len(samples)} samples ({listed}); "
+        f"--data {data}: --model {spec} can read none of the first {len(samples)} samples ({listed}); "
         "give data that fit the model (docs/models.md says what each reads)"
     )
 
@@ -136,14 +146,18 @@ def _known_failures(model: ModelAdapter, options: ModelOptions) -> tuple[KnownFa
 
 def _subject(model: ModelAdapter, options: ModelOptions) -> Subject:
     provenance = getattr(model, "provenance", None)
-    path = options.checkpoint
+    if options.adapter is None:
+        checkpoint, dtype = options.checkpoint or ("bundled" if provenance else "none"), options.dtype
+    else:
+        checkpoint = (provenance and provenance.path) or "none"
+        dtype = str(getattr(model, "dtype", "float32")).removeprefix("torch.")
     return Subject(
-        family=options.family,
-        checkpoint=str(path or ("bundled" if provenance else "none")),
+        family=options.name,
+        checkpoint=str(checkpoint),
         fingerprint=model.fingerprint.removeprefix("sha256:"),
         layout=provenance.layout if provenance else "",
         vocabulary=Path(provenance.vocabulary).name if provenance else "",
         keys=str(provenance.keys) if provenance else "",
         device=str(getattr(model, "device", "cpu")),
-        dtype=options.dtype,
+        dtype=dtype,
     )

@@ -140,6 +140,14 @@ class Run:
         frame = pl.concat([table.frame for table in tables], how="diagonal")
         return Table(frame, sum(table.planned for table in tables), refused)
 
+    def tables(self) -> dict[tuple[str, str], Table]:
+        """Return the rows of every design that was measured, of all looks, by model and design id."""
+        return {
+            (family, name): self.table(family, self._designs[family][name], len(looks) - 1)
+            for (family, name), looks in self._looks.items()
+            if looks
+        }
+
     def units(self, family: str, design: Design) -> dict[str, Unit]:
         """Return the units of a design by `unit_id`, over all looks so far."""
         return {k: v for done in self._looks[family, design.id] for k, v in done.units[design.id].items()}

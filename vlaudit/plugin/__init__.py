@@ -16,7 +16,7 @@ import pytest
 from vlaudit.errors import VlauditError
 from vlaudit.execution.paused_gc import paused_gc
 from vlaudit.openmp import use_passive_wait
-from vlaudit.plugin.options import OPTIONS, add_options, add_short_names, families, paths_among, read_options
+from vlaudit.plugin.options import NAMES, OPTIONS, add_options, add_short_names, paths_among, read_names, read_options
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -43,11 +43,12 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers", "audit(finding, design): the finding that a test judges, and the design it reads"
     )
     try:
-        if families(config):
-            _register_fixtures(config)
+        config.stash[NAMES] = read_names(config)
         options = None if config.option.collectonly else read_options(config)
     except VlauditError as error:
         raise pytest.UsageError(str(error)) from None
+    if config.stash[NAMES]:
+        _register_fixtures(config)
     if options is not None:
         config.stash[OPTIONS] = options
         use_passive_wait()
@@ -76,23 +77,24 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         with paused_gc():
             from vlaudit.plugin.session import AuditSession  # noqa: PLC0415 (torch is loaded only where needed)
 
-            audit = AuditSession.begin(options, session.config)
+            audit = AuditSession.begin(*options, session.config)
     except VlauditError as error:
         raise pytest.UsageError(str(error)) from None
     session.config.pluginmanager.register(audit, "vlaudit-session")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run each audit once per model; ids hold the family, never the path."""
-    names = families(metafunc.config)
+    """Run each audit once per model; ids hold the name of the model, never its path."""
+    names = list(metafunc.config.stash[NAMES].values())
     if names and "model" in metafunc.fixturenames and is_audit(metafunc.definition):
         metafunc.parametrize("model", names, indirect=True, scope="session")
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Refuse to run audits without a model."""
-    config = session.config
-    audits = [] if families(config) or config.option.collectonly else [item for item in session.items if is_audit(item)]
+    if session.config.stash[NAMES] or session.config.option.collectonly:
+        return
+    audits = [item for item in session.items if is_audit(item)]
     if audits:
         raise pytest.UsageError(
             f"{audits[0].nodeid}{f' and {len(audits) - 1} more tests' if audits[1:] else ''} audit a model: "

@@ -4,20 +4,38 @@ from __future__ import annotations
 
 import argparse
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
-from vlaudit.auditing.options import DEFAULT_LIMIT, ModelOptions, Options
+from vlaudit.auditing.options import (
+    DEFAULT_LIMIT,
+    ModelOptions,
+    Options,
+    check_distinct,
+    check_expect,
+    check_number,
+)
 from vlaudit.errors import UsageError
 
 ALL = "all"
 """The value of --model for every family with bundled weights."""
 
-OPTIONS: pytest.StashKey[Options] = pytest.StashKey()
+
+class ReportPaths(NamedTuple):
+    """Where the reports of a run go."""
+
+    html: Path
+    json: Path
+
+
+OPTIONS: pytest.StashKey[tuple[Options, ReportPaths]] = pytest.StashKey()
 """Key of the options in the stash of a session."""
+
+NAMES: pytest.StashKey[dict[str, str]] = pytest.StashKey()
+"""Key of the models as typed, with their names; empty if the session audits none."""
 
 _GROUP = "vlaudit"
 _TITLE = (
@@ -102,30 +120,27 @@ def _dest(name: str) -> str:
     return f"vlaudit_{name.replace('-', '_')}"
 
 
-def read_options(config: pytest.Config) -> Options | None:
-    """Return the options, or None if no model is named: the plugin then does nothing.
+def read_options(config: pytest.Config) -> tuple[Options, ReportPaths] | None:
+    """Return the options and the paths of the reports, or None if no model is named: the plugin then does nothing.
 
-    Raises `UsageError`: a model given twice, a checkpoint without a model, a number that is malformed or out of range.
+    Raises `UsageError`: a checkpoint without a model, a number that is malformed or out of range.
     """
-    models = _models(config)
-    if not models:
+    names = config.stash[NAMES]
+    if not names:
         return None
-    batch_size, limit, expect = _get(config, "batch-size"), _get(config, "limit"), _get(config, "expect")
-    if expect not in ("desirable", "published"):
-        raise UsageError(f"--expect must be desirable or published, got {expect!r}")
-    html = _path(config, "html") or _default_report(config)
-    return Options(
-        models=models,
+    batch_size, limit = _get(config, "batch-size"), _get(config, "limit")
+    options = Options(
+        models=_models(config, names),
         data=_get(config, "data"),
-        limit=DEFAULT_LIMIT if limit is None else _whole("--limit", limit, least=1),
-        batch_size=None if batch_size == "auto" else _whole("--batch-size", batch_size, least=1),
-        seed=_whole("--seed", _get(config, "seed"), least=0),
+        limit=DEFAULT_LIMIT if limit is None else check_number("--limit", limit, least=1),
+        batch_size=None if batch_size == "auto" else check_number("--batch-size", batch_size, least=1),
+        seed=check_number("--seed", _get(config, "seed"), least=0),
         thresholds=_path(config, "thresholds"),
-        expect=expect,
+        expect=check_expect("--expect", _get(config, "expect")),
         gate=_get(config, "gate"),
-        json=_path(config, "json") or html.with_suffix(".json"),
-        html=html,
     )
+    html = _path(config, "html") or _default_report(config)
+    return options, ReportPaths(html, _path(config, "json") or html.with_suffix(".json"))
 
 
 def _get(config: pytest.Config, name: str) -> Any:
@@ -137,31 +152,28 @@ def _path(config: pytest.Config, name: str) -> Path | None:
     return Path(text) if text else None
 
 
-def _whole(option: str, text: str, *, least: int) -> int:
-    try:
-        number = int(text)
-    except ValueError:
-        number = least - 1
-    if number < least:
-        raise UsageError(f"{option} must be a whole number of at least {least}, got {text!r}")
-    return number
-
-
 def _default_report(config: pytest.Config) -> Path:
     name = "-".join(Path(model.partition(":")[0]).stem for model in dict.fromkeys(_get(config, "model")))
     return config.invocation_params.dir / "reports" / f"{name}.html"
 
 
-def families(config: pytest.Config) -> list[str]:
-    """Return the families to audit in the order given; "all" becomes every bundled one that is not named itself.
+def read_names(config: pytest.Config) -> dict[str, str]:
+    """Return the models in the order given, each with its name in test ids and reports.
 
-    Raises `UsageError`: a family given twice, "all" if no weights are bundled.
+    "all" becomes every bundled family that is not named itself; a model of one's own has the name of its adapter.
+    Raises `UsageError`: a model given twice, an unknown family, "all" if no weights are bundled.
     """
     named: list[str] = list(_get(config, "model"))
-    twice = sorted({name for name in named if named.count(name) > 1})
-    if twice:
-        raise UsageError(f"--model {twice[0]} is given twice; name each model once")
-    return [family for name in named for family in (_all(named) if name == ALL else [name])]
+    check_distinct("--model", named)
+    specs = [spec for name in named for spec in (_all(named) if name == ALL else [name])]
+    if not any(":" in spec for spec in specs):
+        return dict(zip(specs, specs, strict=True))
+    from vlaudit.models.registry import display_names, find_family  # noqa: PLC0415 (imports torch)
+
+    for spec in specs:
+        if ":" not in spec:  # a misspelt family is found before a file is run
+            find_family(spec)
+    return display_names(specs)
 
 
 def _all(named: Sequence[str]) -> list[str]:
@@ -174,32 +186,35 @@ def _all(named: Sequence[str]) -> list[str]:
     return [family for family in found if family not in named]
 
 
-def _models(config: pytest.Config) -> tuple[ModelOptions, ...]:
-    named = families(config)
-    paths = _checkpoints(_get(config, "checkpoint"), named)
+def _models(config: pytest.Config, names: Mapping[str, str]) -> tuple[ModelOptions, ...]:
+    paths = _checkpoints(_get(config, "checkpoint"), names)
     device, dtype, tokenizer = _get(config, "device"), _get(config, "dtype"), _get(config, "tokenizer")
     download = _get(config, "download")
-    return tuple(ModelOptions(family, paths.get(family), device, dtype, tokenizer, download) for family in named)
+    return tuple(
+        ModelOptions(name, spec, paths.get(spec), device, dtype, tokenizer, download) for spec, name in names.items()
+    )
 
 
-def _checkpoints(given: Sequence[str], families: Sequence[str]) -> dict[str, Path]:
+def _checkpoints(given: Sequence[str], names: Mapping[str, str]) -> dict[str, Path]:
     """Pair checkpoints with models; a bare path belongs to the only model."""
     paths: dict[str, Path] = {}
     for text in given:
-        owner, path = _owner(text, families)
+        owner, path = _owner(text, names)
         if owner in paths:
             raise UsageError(f"--checkpoint {text}: {owner} has one already ({paths[owner]})")
         paths[owner] = path
     return paths
 
 
-def _owner(text: str, families: Sequence[str]) -> tuple[str, Path]:
-    name, named, path = text.partition("=")
-    if named and name in families:
-        return name, Path(path)
-    if named and "/" not in name and not Path(text).exists():
-        raise UsageError(f"--checkpoint {text}: no model named {name} runs (--model: {', '.join(families) or 'none'})")
-    if len(families) != 1:
-        wanted = f"write {families[0]}=PATH" if families else "name the model with --model"
-        raise UsageError(f"--checkpoint {text}: {len(families)} models run; {wanted}")
-    return families[0], Path(text)
+def _owner(text: str, names: Mapping[str, str]) -> tuple[str, Path]:
+    """Return the model and the path of a checkpoint; the model may be given as typed or by its name."""
+    given, named, path = text.partition("=")
+    owner = next((spec for spec, name in names.items() if given in (spec, name)), None)
+    if named and owner is not None:
+        return owner, Path(path)
+    if named and "/" not in given and not Path(text).exists():
+        raise UsageError(f"--checkpoint {text}: no model named {given} runs (--model: {', '.join(names) or 'none'})")
+    if len(names) != 1:
+        wanted = f"write {next(iter(names))}=PATH" if names else "name the model with --model"
+        raise UsageError(f"--checkpoint {text}: {len(names)} models run; {wanted}")
+    return next(iter(names)), Path(text)

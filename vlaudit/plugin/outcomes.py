@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from vlaudit.auditing.cases import MARK, make_case
-from vlaudit.auditing.judging import Decided, NotDemanded, judge
+from vlaudit.auditing.judging import Decided, NotDemanded, fails, judge
 from vlaudit.auditing.record import VerdictRecord
 from vlaudit.auditing.run import Run
 from vlaudit.errors import UsageError
@@ -47,31 +47,22 @@ class Judge:
 
 def report(decided: Decided, *, gate: bool) -> None:
     """End a test with the outcome of its criterion; return if it passed."""
-    verdict = decided.verdict
+    verdict, known = decided.verdict, decided.known_failure
+    if fails(verdict.outcome, gate=gate, known=known):
+        pytest.fail(_explained(decided, gate=gate), pytrace=False)
     if verdict.outcome == "not applicable":
         pytest.skip(verdict.reason)
-    if decided.known_failure is not None:
-        _expect_failure(decided)
-    elif verdict.outcome == "inconclusive" and not gate:
-        pytest.xfail(verdict.reason)
-    elif verdict.outcome != "pass":
-        pytest.fail(_explained(decided, gate=gate), pytrace=False)
-
-
-def _expect_failure(decided: Decided) -> None:
-    """Accept a fail or inconclusive outcome of a known failure; report an error or a pass as a failure."""
-    verdict, known = decided.verdict, decided.known_failure
-    if verdict.outcome in ("fail", "inconclusive"):
-        pytest.xfail(f"known failure: {known}")
-    pytest.fail(
-        f"{verdict.criterion.id} is listed under known_failures ({known}), but it did not fail: {verdict.outcome}, "
-        f"{verdict.reason}; take it off the list",
-        pytrace=False,
-    )
+    if verdict.outcome != "pass":
+        pytest.xfail(verdict.reason if known is None else f"known failure: {known}")
 
 
 def _explained(decided: Decided, *, gate: bool) -> str:
     finding, verdict = decided.case.finding, decided.verdict
+    if decided.known_failure is not None:
+        return (
+            f"{verdict.criterion.id} is listed under known_failures ({decided.known_failure}), but it did not fail: "
+            f"{verdict.outcome}, {verdict.reason}; take it off the list"
+        )
     lines = [f"{verdict.criterion.id}: {verdict.outcome}", f"  claim: {finding.claim}", f"  found: {verdict.reason}"]
     if gate and verdict.outcome == "inconclusive":
         lines.append("  --gate asks for a decision: more data (--limit N) would give one")

@@ -13,6 +13,7 @@ from vlaudit.auditing.record import RunRecord, VerdictRecord, measurements_of
 from vlaudit.auditing.run import Run
 from vlaudit.errors import VlauditError
 from vlaudit.plugin.appendix import Appendix
+from vlaudit.plugin.options import ReportPaths
 from vlaudit.plugin.outcomes import PROPERTY, RUN, audited, case_of
 from vlaudit.plugin.terminal import Terminal
 from vlaudit.reporting.document import RunDocument
@@ -24,8 +25,8 @@ from vlaudit.reporting.terminal import verdict_table
 class AuditSession:
     """One session in one process: the controller, which writes the report, or a worker of pytest-xdist."""
 
-    def __init__(self, run: Run, config: pytest.Config) -> None:
-        self.run, self.config = run, config
+    def __init__(self, run: Run, paths: ReportPaths, config: pytest.Config) -> None:
+        self.run, self.paths, self.config = run, paths, config
         self.is_worker = hasattr(config, "workerinput")
         self.record = RunRecord(run, " ".join(["pytest", *map(str, config.invocation_params.args)]))
         self.appendix = Appendix(config)
@@ -33,14 +34,14 @@ class AuditSession:
         run.stream = Terminal(config)
 
     @classmethod
-    def begin(cls, options: Options, config: pytest.Config) -> AuditSession:
+    def begin(cls, options: Options, paths: ReportPaths, config: pytest.Config) -> AuditSession:
         """Check where reports go, and load everything; a `VlauditError` names a mistake."""
-        for path in (options.html, options.json):
+        for path in paths:
             check_writable(path)
         is_worker = hasattr(config, "workerinput")
         has_workers = not is_worker and getattr(config.option, "dist", "no") != "no"
         run = config.stash[RUN] = Run.prepare(options, elsewhere=has_workers, checked=is_worker)
-        return cls(run, config)
+        return cls(run, paths, config)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -86,8 +87,8 @@ class AuditSession:
 
     def _write(self) -> None:
         self.document = self.record.document()
-        self.document.to_json(self.run.options.json)
-        write_whole(self.run.options.html, render_page(self.document, self.record.exhibits, self.appendix.table()))
+        self.document.to_json(self.paths.json)
+        write_whole(self.paths.html, render_page(self.document, self.record.exhibits, self.appendix.table()))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
@@ -107,12 +108,12 @@ class AuditSession:
     def pytest_html_results_summary(self, prefix: list[str]) -> None:
         """Put the verdict into pytest-html's own page (--html), and say where ours is."""
         if self.document is not None:
-            sentence, path = self.document.summary.sentence, self.run.options.html
+            sentence, path = self.document.summary.sentence, self.paths.html
             prefix.append(f"<p>vlaudit: {escape(sentence)} Report: {escape(path)}</p>")
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print the verdicts."""
         if self.document is not None:
             terminalreporter.section("audit")
-            for line in verdict_table(self.document, report=str(self.run.options.html)):
+            for line in verdict_table(self.document, report=str(self.paths.html)):
                 terminalreporter.write_line(line)
