@@ -1,11 +1,10 @@
-"""Runs of audits on models and samples that are held already, without pytest."""
+"""Runs of audits on models and samples in memory, without pytest."""
 
 from dataclasses import dataclass, field, fields, replace
-from pathlib import Path
 
 from vlaudit.auditing.judging import judge
 from vlaudit.auditing.models import Models
-from vlaudit.auditing.options import Options
+from vlaudit.auditing.options import ModelOptions, Options
 from vlaudit.auditing.run import Run
 from vlaudit.thresholds import Thresholds, read_thresholds
 
@@ -28,23 +27,6 @@ class Given:
         return f"{len(self.samples)} samples"
 
 
-class Held(Models):
-    """One model that is loaded already."""
-
-    def __init__(self, model):
-        super().__init__(())
-        self._model = model
-
-    def __getitem__(self, family):
-        return self._model
-
-    def architecture(self, family):
-        return self._model.capabilities.architecture
-
-    def known_failures(self, family):
-        return ()
-
-
 class Alone(Thresholds):
     """The shipped thresholds, every criterion judged as if it were the only one."""
 
@@ -59,9 +41,8 @@ class Alone(Thresholds):
 
 def run_of(cases, model, samples):
     """Return a run of these cases on a model, everything measured when the first of them is judged."""
-    page = Path("unwritten.html")
-    options = Options((), "scenes", len(samples), 64, 0, None, "desirable", False, page.with_suffix(".json"), page)
-    run = Run(options, Held(model), Given(tuple(samples)), Alone.read())
+    options = Options((ModelOptions(model.name, model.name, adapter=model),), limit=len(samples), batch_size=64)
+    run = Run(options, Models(options.models), Given(tuple(samples)), Alone.read())
     run.select((model.name, case) for case in cases)
     return run
 

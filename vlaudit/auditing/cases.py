@@ -63,9 +63,3 @@ def names_of(cases: Iterable[AuditCase]) -> dict[str, set[str]]:
     for case in cases:
         names[case.finding.id].add(case.name)
     return names
-
-
-def check_cases(cases: Sequence[AuditCase]) -> None:
-    """Raise `UsageError` where a statistic or exhibit reads a column that its design lacks."""
-    for case in cases:
-        case.check()
