@@ -4,15 +4,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis.extra.numpy import arrays
 
-from vlaudit.statistics.betting import CELLS, betting_interval, lower_bounds
+from vlaudit.statistics.betting import GRID_SIZE, betting_interval, lower_bounds
 
 values = arrays(float, st.integers(2, 40), elements=st.floats(0, 1, allow_subnormal=False))
 
 
-def written_for_clarity(values, alpha):
-    """Return the lower bound of one column, claim by claim, with wealth and not its logarithm."""
+def reference_lower_bound(values, alpha):
+    """Return the lower bound of one column, one hypothesis at a time, with wealth instead of its logarithm."""
     low = 0.0
-    for m in np.arange(1, CELLS + 1) / CELLS:
+    for m in np.arange(1, GRID_SIZE + 1) / GRID_SIZE:
         wealth, squares, n = 1.0, 0.25, len(values)
         for i, x in enumerate(values):
             missing = max(np.log(1 / alpha / wealth), 0)
@@ -26,17 +26,17 @@ def written_for_clarity(values, alpha):
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_all_claims_at_once_give_what_claim_by_claim_gives(seed):
+def test_lower_bounds_equal_the_reference(seed):
     x = np.random.default_rng(seed).beta(4, 2, (25, 2))
-    expected = [written_for_clarity(column, 0.02) for column in x.T]
+    expected = [reference_lower_bound(column, 0.02) for column in x.T]
     assert lower_bounds(x, 0.02) == pytest.approx(expected, abs=1e-12)
 
 
 @settings(max_examples=40)
 @given(values, st.sampled_from([0.1, 0.01]))
-def test_the_lower_bound_is_a_share_and_below_the_mean(x, alpha):
+def test_the_lower_bound_is_in_range_and_below_the_mean(x, alpha):
     (low,) = lower_bounds(x[:, None], alpha)
-    assert 0 <= low <= max(x.mean(), 1 / CELLS)
+    assert 0 <= low <= max(x.mean(), 1 / GRID_SIZE)
 
 
 @settings(max_examples=40)
@@ -45,7 +45,7 @@ def test_bounds_scale_the_interval(x, bounds):
     low, high = bounds
     one = betting_interval(x, (0.0, 1.0), 0.05, np.random.default_rng(0))
     other = betting_interval(low + x * (high - low), bounds, 0.05, np.random.default_rng(0))
-    assert other == pytest.approx([low + end * (high - low) for end in one], abs=2.1 * (high - low) / CELLS)
+    assert other == pytest.approx([low + end * (high - low) for end in one], abs=2.1 * (high - low) / GRID_SIZE)
 
 
 @pytest.mark.parametrize("images", [5, 20, 100])
@@ -58,8 +58,8 @@ def test_all_ones_are_bounded_nearly_as_well_as_exactly(images):
 
 @pytest.mark.parametrize("law", ["rare success", "rare failure", "fair coin", "skewed", "small differences"])
 @pytest.mark.parametrize("images", [12, 60])
-def test_the_mean_is_covered_whatever_the_distribution(law, images):
-    """At 90%, 1000 draws at once as columns: missing 13% or more would be no accident."""
+def test_the_mean_is_covered_for_any_distribution(law, images):
+    """1000 simulations at level 90%, one per column: a miss rate above 13% would be significant."""
     rng, n = np.random.default_rng(images), 1000
     x, truth = {
         "rare success": (rng.random((images, n)) < 0.03, 0.03),
@@ -73,8 +73,8 @@ def test_the_mean_is_covered_whatever_the_distribution(law, images):
     assert missed <= 0.13 * n
 
 
-def test_a_bet_may_follow_what_was_seen_before():
-    """Each row's column is chosen by the rows before it: a chase of luck makes nobody rich."""
+def test_rows_may_depend_on_preceding_rows():
+    """Selecting each row's column by the preceding rows leaves the error rate valid."""
     rng = np.random.default_rng(0)
     columns = []
     for _ in range(1000):
@@ -86,12 +86,12 @@ def test_a_bet_may_follow_what_was_seen_before():
 
 @settings(max_examples=40)
 @given(values)
-def test_more_certainty_costs_width(x):
+def test_a_higher_level_widens_the_interval(x):
     bounds = [lower_bounds(x[:, None], alpha)[0] for alpha in (0.2, 0.05, 0.005)]
     assert bounds == sorted(bounds, reverse=True)
 
 
-def test_the_interval_is_little_wider_than_the_normal_one():
+def test_the_interval_is_at_most_a_quarter_wider_than_the_normal_one():
     x = np.random.default_rng(0).beta(2, 2, 200)
     low, high = betting_interval(x, (0.0, 1.0), 0.05, np.random.default_rng(0))
     assert high - low < 1.25 * 2 * 1.96 * x.std() / np.sqrt(200)

@@ -22,7 +22,7 @@ def rng(seed=0):
 
 @pytest.mark.parametrize("alpha", [0.1, 0.01])
 @pytest.mark.parametrize("law", ["normal", "lognormal"])
-def test_the_interval_is_scipys_percentile_interval_stretched(law, alpha):
+def test_the_interval_is_scipys_percentile_interval_times_the_student_factor(law, alpha):
     x = getattr(rng(3), law)(size=60)
     low, high = bootstrap_interval(x, alpha, rng())
     theirs = stats.bootstrap(
@@ -34,7 +34,7 @@ def test_the_interval_is_scipys_percentile_interval_stretched(law, alpha):
     assert (high - x.mean()) / factor == pytest.approx(theirs.high - x.mean(), abs=tolerance)
 
 
-def test_resampled_means_scatter_as_scipys_do():
+def test_resampled_means_have_the_standard_error_of_scipys():
     x = rng(5).exponential(size=(40, 3))
     means = resampled_means(x, 8000, rng())
     for column, ours in zip(x.T, means.T, strict=True):
@@ -44,14 +44,14 @@ def test_resampled_means_scatter_as_scipys_do():
 
 
 def test_columns_are_resampled_together():
-    """What is resampled is images, so a column and its copy never part."""
+    """Images are resampled, so a column and its copy stay equal."""
     x = rng(1).normal(size=30)
     means = resampled_means(np.stack([x, x, -x], 1), 500, rng())
     assert means[:, 0] == pytest.approx(means[:, 1])
     assert means[:, 0] == pytest.approx(-means[:, 2])
 
 
-def test_chunks_change_nothing(monkeypatch):
+def test_results_do_not_depend_on_the_chunk_size(monkeypatch):
     x = rng(1).normal(size=(30, 2))
     whole = resampled_means(x, 1001, rng())
     monkeypatch.setattr(bootstrap, "CHUNK", 64 * 30)
@@ -60,14 +60,14 @@ def test_chunks_change_nothing(monkeypatch):
 
 @settings(max_examples=30)
 @given(st.floats(1e-4, 0.5))
-def test_enough_draws_lie_beyond_each_quantile(alpha):
+def test_at_least_fifty_draws_are_beyond_each_quantile(alpha):
     assert draws_for(alpha) >= 2000
     assert draws_for(alpha) * alpha / 2 >= 50
 
 
 @settings(max_examples=30)
 @given(st.integers(2, 500), st.floats(0.001, 0.3))
-def test_fewer_images_stretch_more(images, alpha):
+def test_the_student_factor_decreases_with_the_number_of_images(images, alpha):
     assert student_factor(images, alpha) > student_factor(images + 1, alpha) > 1
 
 
@@ -82,14 +82,14 @@ def test_the_mean_of_normal_numbers_is_covered(images):
 
 @settings(max_examples=20)
 @given(st.integers(0, 2**32), st.integers(2, 30))
-def test_more_certainty_costs_width(seed, images):
+def test_a_higher_level_widens_the_interval(seed, images):
     x = rng(seed).normal(size=images)
     widths = [np.diff(bootstrap_interval(x, alpha, rng(1)))[0] for alpha in (0.2, 0.05, 0.02)]
     assert widths == sorted(widths)
 
 
-def test_simultaneous_bounds_lie_above_all_means_at_once():
-    """The bound of each column alone would be broken by some column far more often."""
+def test_simultaneous_bounds_cover_all_means_jointly():
+    """Separate bounds per column would miss the mean of some column far more often."""
     together = alone = 0
     for seed in range(SIMULATIONS):
         x = rng(seed).normal(size=(40, 20))

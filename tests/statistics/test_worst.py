@@ -13,33 +13,33 @@ names = st.sampled_from(COLORS)
 answers = st.lists(st.tuples(st.integers(0, 6), names, names), min_size=4, max_size=25).filter(
     lambda rows: len({image for image, _, _ in rows}) > 1
 )
-GAP = LargestGap("truth", "told", COLORS)
+GAP = LargestGap("truth", "predicted", COLORS)
 SPREAD = LargestSpread("right", by="bin")
 
 
-def answered(rows):
-    image, truth, told = zip(*rows, strict=True)
-    return table(image, truth=truth, told=told)
+def table_of(rows):
+    image, truth, predicted = zip(*rows, strict=True)
+    return table(image, truth=truth, predicted=predicted)
 
 
-def ask(statistic, made, alpha=0.05):
-    return statistic(made, alpha=alpha, seed=0)
+def estimate(statistic, data, alpha=0.05):
+    return statistic(data, alpha=alpha, seed=0)
 
 
 @settings(max_examples=30)
 @given(answers)
 def test_exchanging_truth_and_prediction_keeps_the_gap(rows):
-    turned = [(image, told, truth) for image, truth, told in rows]
-    one, other = ask(GAP, answered(rows)), ask(GAP, answered(turned))
+    exchanged = [(image, predicted, truth) for image, truth, predicted in rows]
+    one, other = estimate(GAP, table_of(rows)), estimate(GAP, table_of(exchanged))
     assert (one.value, one.low, one.high) == pytest.approx((other.value, other.low, other.high))
 
 
 @settings(max_examples=30)
 @given(answers, st.randoms(use_true_random=False))
 def test_neither_order_nor_repetition_of_rows_matters(rows, random):
-    made = answered(rows)
-    order = random.sample(range(len(made)), len(made))
-    first, *others = (ask(GAP, each) for each in (made, shuffled(made, order), doubled(made)))
+    data = table_of(rows)
+    order = random.sample(range(len(data)), len(data))
+    first, *others = (estimate(GAP, each) for each in (data, shuffled(data, order), doubled(data)))
     for other in others:
         assert (other.value, other.low, other.high) == pytest.approx((first.value, first.low, first.high))
 
@@ -47,65 +47,65 @@ def test_neither_order_nor_repetition_of_rows_matters(rows, random):
 @settings(max_examples=30)
 @given(answers)
 def test_the_gap_is_the_largest_difference_of_rates(rows):
-    found = ask(GAP, answered(rows))
+    found = estimate(GAP, table_of(rows))
     rates = [found.shown[f"{color} predicted"] - found.shown[f"{color} true"] for color in COLORS]
     assert found.value == pytest.approx(max(map(abs, rates)))
     assert abs(sum(rates)) < 1e-9
     assert 0 <= found.low <= found.value <= found.high <= 1
 
 
-def test_a_habit_is_found_and_named():
+def test_an_over_predicted_category_is_found_and_named():
     truth = list(COLORS) * 100
-    told = ["red" if i % 2 else color for i, color in enumerate(truth)]
-    found = ask(GAP, table(range(300), truth=truth, told=told))
+    predicted = ["red" if i % 2 else color for i, color in enumerate(truth)]
+    found = estimate(GAP, table(range(300), truth=truth, predicted=predicted))
     assert found.shown["largest at"] == "red"
     assert found.value == pytest.approx(1 / 3)
     assert 0.2 < found.low < found.high < 0.45
 
 
 def test_three_perfect_images_do_not_prove_calibration():
-    found = ask(GAP, table(range(3), truth=COLORS, told=COLORS))
+    found = estimate(GAP, table(range(3), truth=COLORS, predicted=COLORS))
     assert found.value == 0
     assert found.high > 0.5
 
 
 def test_names_outside_the_categories_are_counted():
-    found = ask(GAP, table(range(4), truth=["red", "red", "mauve", "blue"], told=["red"] * 4))
-    assert found == NoEstimate("column 'truth' has 1 of 4 values outside the categories, such as 'mauve'")
-    with pytest.raises(UsageError, match="at least two different names"):
-        LargestGap("truth", "told", ("red", "red"))
+    found = estimate(GAP, table(range(4), truth=["red", "red", "mauve", "blue"], predicted=["red"] * 4))
+    assert found == NoEstimate("column 'truth': 1 of 4 values are not in categories, such as 'mauve'")
+    with pytest.raises(UsageError, match="categories must be at least two distinct names"):
+        LargestGap("truth", "predicted", ("red", "red"))
 
 
 @pytest.mark.parametrize("each", [1, 2])
 def test_the_spread_is_best_minus_worst_group(each):
     right = np.repeat([True] * 90 + [False] * 10 + [True] * 60 + [False] * 40, each)
-    made = table(np.repeat(range(200), each), right=right, bin=np.repeat(["left"] * 100 + ["right"] * 100, each))
-    found = ask(SPREAD, made)
+    data = table(np.repeat(range(200), each), right=right, bin=np.repeat(["left"] * 100 + ["right"] * 100, each))
+    found = estimate(SPREAD, data)
     assert found.value == pytest.approx(0.3)
     assert found.shown == {"left": 0.9, "right": 0.6}
     assert 0 < found.low < 0.3 < found.high < 0.6
 
 
-def test_groups_of_one_image_or_one_group_are_named():
-    made = table(range(5), right=[True] * 5, bin=["a"] * 4 + ["b"])
-    said = "group b: one image only (image-4, 1 rows): an interval needs at least two"
-    assert ask(SPREAD, made) == NoEstimate(said)
-    made = table(range(5), right=[True] * 5, bin=["a"] * 5)
-    assert ask(SPREAD, made) == NoEstimate("column 'bin' has one group only (a): a spread needs two")
+def test_a_group_of_one_image_or_a_single_group_gives_no_estimate():
+    data = table(range(5), right=[True] * 5, bin=["a"] * 4 + ["b"])
+    reason = "group b: only one image (image-4, 1 rows): an interval requires at least two"
+    assert estimate(SPREAD, data) == NoEstimate(reason)
+    data = table(range(5), right=[True] * 5, bin=["a"] * 5)
+    assert estimate(SPREAD, data) == NoEstimate("column 'bin': at least two groups are required, got only 'a'")
 
 
-def test_perfect_groups_still_leave_doubt():
-    found = ask(SPREAD, table(range(40), right=[True] * 40, bin=["a", "b"] * 20))
+def test_the_interval_of_perfect_groups_has_width():
+    found = estimate(SPREAD, table(range(40), right=[True] * 40, bin=["a", "b"] * 20))
     assert found.value == found.low == 0
     assert 0.1 < found.high < 0.3
 
 
-def test_largest_values_are_covered_though_they_are_biased():
-    """The maximum over categories of pure noise is never 0; its interval is. 80 draws at 90%."""
+def test_intervals_of_biased_maxima_cover():
+    """The maximum over categories of pure noise is never 0, but its interval contains 0. 80 draws at 90%."""
     rng, gaps, spreads = np.random.default_rng(0), 0, 0
     for _ in range(80):
-        truth, told = rng.permutation(list(COLORS) * 20), rng.permutation(list(COLORS) * 20)
-        gaps += covers(ask(GAP, table(range(60), truth=truth, told=rng.choice(COLORS, 60)), 0.1), 0)
-        made = table(range(60), right=rng.random(60) < 0.8, bin=told)
-        spreads += covers(ask(SPREAD, made, 0.1), 0)
+        truth, predicted = rng.permutation(list(COLORS) * 20), rng.permutation(list(COLORS) * 20)
+        gaps += covers(estimate(GAP, table(range(60), truth=truth, predicted=rng.choice(COLORS, 60)), 0.1), 0)
+        data = table(range(60), right=rng.random(60) < 0.8, bin=predicted)
+        spreads += covers(estimate(SPREAD, data, 0.1), 0)
     assert min(gaps, spreads) >= stats.binom.ppf(0.001, 80, 0.9)

@@ -1,4 +1,4 @@
-"""What a statistic is, and what it gives: an estimate with its doubt, or a named reason why there is none."""
+"""The statistic protocol and its results: an estimate with an interval, or the reason why there is none."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from vlaudit.tables import Table
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value with an interval that covers with probability 1 - `alpha`, units clustered by image.
+    """A value with a confidence interval at level 1 - `alpha`, clustered by image.
 
-    `method` names the interval ("exact", "betting", "bootstrap", "cross-fitted ..."); `seed` belongs to its draws.
-    `shown` holds numbers for the report that no verdict reads (the naive maximum, the head that was chosen).
-    An estimate that is not a number, or lies outside its interval, is refused with a `ValueError`.
+    `units` and `clusters` are the numbers of rows and of images. `method` names the interval ("exact", "betting",
+    "bootstrap", "chosen forward, betting", ...), and `seed` determines its random draws. `shown` holds further numbers
+    for the report (the naive maximum, the chosen head); verdicts do not depend on them.
+
+    Raises `ValueError` if the value is NaN or outside its interval.
     """
 
     value: float
@@ -29,8 +31,8 @@ class Estimate:
     shown: Mapping[str, float | str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not self.low <= self.value <= self.high:  # NaN compares with nothing, so it stops here too
-            raise ValueError(f"an estimate needs low <= value <= high, got {self.low}, {self.value}, {self.high}")
+        if not self.low <= self.value <= self.high:  # also true for NaN
+            raise ValueError(f"an estimate must have low <= value <= high, got {self.low}, {self.value}, {self.high}")
 
     def __str__(self) -> str:
         return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
@@ -38,20 +40,20 @@ class Estimate:
 
 @dataclass(frozen=True)
 class NoEstimate:
-    """Why the data allow no estimate: no rows, one cluster, NaN or infinity in a column (how many)."""
+    """The reason why the data allow no estimate, with counts: no rows, one cluster, NaN or infinite values."""
 
     reason: str
 
 
 @runtime_checkable
 class Statistic(Protocol):
-    """Settings as fields of a frozen dataclass (which columns), table in, estimate out."""
+    """A function from table to estimate; a frozen dataclass with its settings, such as column names, as fields."""
 
     @property
     def columns(self) -> frozenset[str]:
-        """The columns that it reads."""
+        """Names of the columns that the statistic reads."""
         ...
 
     def __call__(self, table: Table, *, alpha: float, seed: int) -> Estimate | NoEstimate:
-        """Return the estimate with an interval at 1 - alpha."""
+        """Return the estimate with a confidence interval at level 1 - `alpha`; `seed` determines random draws."""
         ...

@@ -1,4 +1,4 @@
-"""The mean of a column, and the interval that every mean over images shares."""
+"""Means and proportions of columns, and the choice of the interval for a mean over images."""
 
 from __future__ import annotations
 
@@ -14,40 +14,31 @@ from vlaudit.statistics.betting import betting_interval
 from vlaudit.statistics.bootstrap import bootstrap_interval
 from vlaudit.statistics.columns import (
     Bounds,
+    ColumnStatistic,
     Rows,
     Unusable,
     Where,
-    check_bounds,
-    columns_of,
-    difference,
-    outcome,
-    read,
+    difference_bounds,
 )
-from vlaudit.tables import Table
 
 
 @dataclass(frozen=True)
-class Mean:
-    """The mean of a column, or of one column minus another, every image counting once.
+class Mean(ColumnStatistic):
+    """Mean of a column, or of the difference of two columns; every image counts once.
 
     1. Average each image's units; the estimate is the mean of these averages.
-    2. The interval is exact (Clopper and Pearson) for a boolean column with one unit an image, by betting
-       (`vlaudit.statistics.betting`) within bounds, and an image bootstrap without them.
+    2. The interval is exact (Clopper and Pearson) for a boolean column with one unit per image. It is by betting
+       (`vlaudit.statistics.betting`) for other bounded columns, and an image bootstrap if `bounds` is None.
 
     Parameters
     ----------
-    column, minus
-        Columns of numbers; `minus` is subtracted unit by unit, so both conditions of a unit are compared.
-    bounds
-        What a value of a column can be; probabilities and accuracies by default. A difference is then bounded by
-        their range: [-1, 1]. With None, numbers may be anything, and the interval is only as good as a bootstrap.
-    where
-        The rows to read: a boolean column, or a column and its value.
+    column, minus, bounds, where
+        See `vlaudit.statistics`.
 
     Returns
     -------
-    A `NoEstimate` where there are no rows, one image, NaN, infinity, or values outside the bounds; and, without bounds,
-    where all images have the same mean: then nothing in the data tells how far another image could lie.
+    A `NoEstimate` in the cases listed in `vlaudit.statistics`. Without bounds, also if all images have the same mean:
+    constant data do not determine the variance.
 
     References
     ----------
@@ -56,6 +47,7 @@ class Mean:
 
     Examples
     --------
+    >>> from vlaudit.tables import Table
     >>> rows = [
     ...     {"unit_id": i, "image_id": i // 2, "shown.p": 0.9 - i % 5 / 50, "covered.p": i % 7 / 20} for i in range(80)
     ... ]
@@ -69,31 +61,21 @@ class Mean:
     bounds: Bounds | None = (0.0, 1.0)
     where: Where | None = None
 
-    def __post_init__(self) -> None:
-        check_bounds(self.bounds)
-
-    @property
-    def columns(self) -> frozenset[str]:
-        """The columns that it reads."""
-        return columns_of(self.column, self.minus, where=self.where)
-
-    @outcome
-    def __call__(self, table: Table, *, alpha: float, seed: int) -> Estimate:
-        """Return the estimate with an interval at 1 - alpha."""
-        rows = read(self, table, self.where, alpha, seed)
+    def _estimate(self, rows: Rows) -> Estimate:
         values = rows.numbers(self.column, self.minus, self.bounds)
         if self.minus is not None:
-            return mean_of(rows, values, difference(self.bounds))
-        return mean_of(rows, values, self.bounds, yes_or_no=rows.table[self.column].dtype == bool)
+            return mean_of(rows, values, difference_bounds(self.bounds))
+        return mean_of(rows, values, self.bounds, binary=rows.table[self.column].dtype == bool)
 
 
 @dataclass(frozen=True)
-class Proportion:
-    """The share of units for which a boolean column holds, every image counting once.
+class Proportion(ColumnStatistic):
+    """Proportion of units for which a boolean column is true; every image counts once.
 
-    As `Mean`, and refuses a column that is not boolean. With one unit an image the interval is the exact one of
-    Clopper and Pearson; with more, an image's share lies in [0, 1] and the interval is by betting.
+    Same as `Mean` for a boolean column, and raises `DataError` for any other column. The interval is exact (Clopper
+    and Pearson) with one unit per image, and by betting with more, because an image's average is then not binary.
 
+    >>> from vlaudit.tables import Table
     >>> rows = [{"unit_id": i, "image_id": i, "right": True} for i in range(20)]
     >>> print(Proportion("right")(Table.of(rows), alpha=0.05, seed=0))
     1.000 [0.832, 1.000]
@@ -102,29 +84,24 @@ class Proportion:
     column: str
     where: Where | None = None
 
-    @property
-    def columns(self) -> frozenset[str]:
-        """The columns that it reads."""
-        return columns_of(self.column, where=self.where)
-
-    @outcome
-    def __call__(self, table: Table, *, alpha: float, seed: int) -> Estimate:
-        """Return the estimate with an interval at 1 - alpha."""
-        rows = read(self, table, self.where, alpha, seed)
+    def _estimate(self, rows: Rows) -> Estimate:
         values = rows.numbers(self.column)
-        if not np.isin(values, (0, 1)).all():
-            raise DataError(f"column {self.column!r} must be boolean to give a proportion; for numbers use Mean")
-        return mean_of(rows, values, (0.0, 1.0), yes_or_no=True)
+        other = ~np.isin(values, (0, 1))
+        if other.any():
+            raise DataError(
+                f"column {self.column!r} must be boolean for a Proportion, got {values[other][0]:g}; use Mean instead"
+            )
+        return mean_of(rows, values, (0.0, 1.0), binary=True)
 
 
 def mean_of(
-    rows: Rows, values: Float[np.ndarray, "rows *rest"], bounds: Bounds | None, *, yes_or_no: bool = False
+    rows: Rows, values: Float[np.ndarray, "rows *rest"], bounds: Bounds | None, *, binary: bool = False
 ) -> Estimate:
-    """Return the mean over images of one number a row, with the interval that its kind allows."""
+    """Return the mean over images of one number per row; `binary` states that all numbers are 0 or 1."""
     if values.ndim != 1:
-        raise DataError(f"a mean needs one number a row, the column holds arrays of shape {values.shape[1:]}")
+        raise DataError(f"the column of a mean must hold one number per row, got arrays of shape {values.shape[1:]}")
     means = rows.per_image(values)
-    low, high, method = mean_interval(means, bounds, rows.alpha, rows.rng, yes_or_no=yes_or_no and rows.one_each)
+    low, high, method = mean_interval(means, bounds, rows.alpha, rows.rng, binary=binary and rows.one_per_image)
     return rows.estimate(means.mean(), low, high, method)
 
 
@@ -134,25 +111,25 @@ def mean_interval(
     alpha: float,
     rng: np.random.Generator,
     *,
-    yes_or_no: bool = False,
+    binary: bool = False,
 ) -> tuple[float, float, str]:
-    """Return the interval of a mean of independent images, and how it was made; `yes_or_no`: all are 0 or 1."""
-    if yes_or_no:
+    """Return the interval for the mean of independent images and the name of the method; `binary`: all are 0 or 1."""
+    if binary:
         successes = round(float(means.sum()))
         exact = scipy.stats.binomtest(successes, len(means)).proportion_ci(1 - alpha, method="exact")
         return exact.low, exact.high, "exact"
     if bounds is not None:
         return *betting_interval(means, bounds, alpha, rng), "betting"
-    refuse_constant(means[:, None])
+    check_varies(means[:, None])
     return *bootstrap_interval(means, alpha, rng), "bootstrap"
 
 
-def refuse_constant(means: Float[np.ndarray, "images columns"]) -> None:
-    """Refuse unbounded columns that do not vary between images."""
+def check_varies(means: Float[np.ndarray, "images columns"]) -> None:
+    """Raise `Unusable` if an unbounded column does not vary between images."""
     constant = np.ptp(means, axis=0) <= 1e-12 * np.abs(means).max(0)
     if constant.any():
         value, which = means[0, constant.argmax()], f"{int(constant.sum())} of {len(constant)} columns: "
         raise Unusable(
-            f"{which if len(constant) > 1 else ''}all {len(means)} images have the same mean ({value:g}), and without "
-            "bounds nothing tells how far another could lie; state bounds=(low, high) if there are any"
+            f"{which if len(constant) > 1 else ''}all {len(means)} images have the same mean ({value:g}), which gives "
+            "no interval without bounds; pass bounds=(low, high) if the values are bounded"
         )

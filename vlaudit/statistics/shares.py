@@ -1,22 +1,22 @@
-"""What part of the suite's error a criterion owns."""
+"""Division of an error rate among criteria."""
 
 from __future__ import annotations
 
 from vlaudit.errors import UsageError
+from vlaudit.statistics.columns import check_alpha
 
 
 def share(alpha: float, criteria: int) -> float:
-    """Return the error that each of `criteria` criteria may make, so that all of them together make `alpha`.
+    """Return the Bonferroni share of the error rate `alpha` for each of `criteria` criteria (Dunn 1961).
 
-    `criteria` counts what the thresholds list for this family and expectation, whatever is selected, so that `-k`,
-    order and workers never change a verdict. Plain Bonferroni (Dunn 1961): the criteria read the same images, so
-    nothing is known about how they depend on each other.
+    `criteria` is the number of criteria that the thresholds list for a model family and an expectation, selected or
+    not, so that `-k`, test order and workers never change a verdict. The dependence between the criteria is unknown,
+    because they use the same images.
 
     >>> share(0.05, 20)
     0.0025
     """
-    if not 0 < alpha < 1:
-        raise UsageError(f"alpha must lie between 0 and 1, got {alpha}")
+    check_alpha(alpha)
     if criteria < 1:
-        raise UsageError(f"an error can be shared by at least one criterion, got {criteria}")
+        raise UsageError(f"criteria must be at least 1, got {criteria}")
     return alpha / criteria
