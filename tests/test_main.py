@@ -1,4 +1,4 @@
-"""`python -m vlaudit`: commands, and one line where one cannot be done."""
+"""Commands of `vlaudit`, and the one-line message of a command that fails."""
 
 import pytest
 
@@ -13,20 +13,20 @@ def test_scenes_writes_a_picture(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "message"),
     [
         (["--seed", "-1"], "seed must be 0 or more, got -1"),
         (["--rows", "0"], "rows must be 1 or more, got 0"),
         (["--out", "a file/scenes.png"], "cannot be written to a file/scenes.png"),
     ],
 )
-def test_scenes_that_cannot_be_drawn_say_why_in_one_line(arguments, says, tmp_path, capsys, monkeypatch):
+def test_a_failing_command_prints_one_line(arguments, message, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a file").touch()
     assert main(["scenes", "--rows", "1", "--out", "scenes.png", *arguments]) == 2
-    complaint = capsys.readouterr().err
-    assert says in complaint
-    assert complaint.count("\n") == 1
+    stderr = capsys.readouterr().err
+    assert message in stderr
+    assert stderr.count("\n") == 1
     assert [path.name for path in tmp_path.iterdir()] == ["a file"]
 
 
@@ -34,5 +34,5 @@ def test_an_unknown_command_is_refused(capsys):
     with pytest.raises(SystemExit) as stop:
         main(["scene"])
     assert stop.value.code == 2
-    complaint = capsys.readouterr().err
-    assert all(name in complaint for name in COMMANDS)
+    stderr = capsys.readouterr().err
+    assert all(name in stderr for name in COMMANDS)

@@ -43,8 +43,8 @@ def test_positions_cover_their_characters_and_no_others(lengths):
         assert span.start <= character < span.end
 
 
-def test_what_was_not_asked_for_cannot_be_read():
+def test_a_reading_that_was_not_requested_is_an_error():
     trace = Trace("key", {Match(): torch.tensor(1.0)}, TextAxis(()), None)
     assert trace[Match()] == 1
-    with pytest.raises(RequestError, match=r"Words\(words=None\) was not asked for; asked for: Match\(\)"):
+    with pytest.raises(RequestError, match=r"reading Words\(words=None\) was not requested; requested: Match\(\)"):
         trace[Words()]

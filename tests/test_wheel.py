@@ -63,3 +63,11 @@ def test_it_carries_nothing_else(wheel):
 def test_the_plugin_is_registered_by_its_entry_point(wheel):
     (points,) = (name for name in wheel.namelist() if name.endswith("entry_points.txt"))
     assert "[pytest11]\nvlaudit = vlaudit.plugin" in wheel.read(points).decode()
+
+
+def test_its_metadata_state_the_licence_and_the_command(wheel):
+    (metadata,) = (name for name in wheel.namelist() if name.endswith(".dist-info/METADATA"))
+    folder = metadata.rpartition("/")[0]
+    assert "License-Expression: Apache-2.0\n" in wheel.read(metadata).decode()
+    assert wheel.read(f"{folder}/licenses/LICENSE") == (ROOT / "LICENSE").read_bytes()
+    assert "vlaudit = vlaudit.__main__:main" in wheel.read(f"{folder}/entry_points.txt").decode()

@@ -1,4 +1,4 @@
-"""`python -m vlaudit COMMAND`: what is not a test."""
+"""Command line for everything that is not a test: `vlaudit COMMAND` or `python -m vlaudit COMMAND`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from vlaudit.errors import VlauditError
 
 
 class Command(NamedTuple):
-    """A subcommand: one line of help, what it takes, and what it does."""
+    """A subcommand: one line of help, a function that adds its arguments, and a function that runs it."""
 
     help: str
     arguments: Callable[[argparse.ArgumentParser], None]
@@ -20,13 +20,13 @@ class Command(NamedTuple):
 
 
 def _scenes_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--seed", type=int, default=0, help="which scenes: a whole number, 0 or more (default: 0)")
-    parser.add_argument("--rows", type=int, default=6, help="how many scenes to show (default: 6)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the scenes, an integer of at least 0 (default: 0)")
+    parser.add_argument("--rows", type=int, default=6, help="number of scenes to show (default: 6)")
     parser.add_argument("--out", type=Path, required=True, help="PNG file to write")
 
 
 def _scenes(options: argparse.Namespace) -> None:
-    # imported here, so that `--help` and other commands need not wait for what they do not use
+    # imported here to keep `--help` and the other commands fast
     from vlaudit.datasets.scenes import Scenes  # noqa: PLC0415
     from vlaudit.reporting.contact_sheet import draw_sheet, save  # noqa: PLC0415
 
@@ -36,10 +36,10 @@ def _scenes(options: argparse.Namespace) -> None:
 
 
 def _no_arguments(parser: argparse.ArgumentParser) -> None:
-    """Take nothing."""
+    """Add no arguments."""
 
 
-def _schema(options: argparse.Namespace) -> None:  # noqa: ARG001 (what every command is given)
+def _schema(options: argparse.Namespace) -> None:  # noqa: ARG001 (signature of every command)
     import json  # noqa: PLC0415
 
     from vlaudit.reporting.document import schema  # noqa: PLC0415
@@ -47,23 +47,25 @@ def _schema(options: argparse.Namespace) -> None:  # noqa: ARG001 (what every co
     print(json.dumps(schema(), indent=2))
 
 
-def _thresholds(options: argparse.Namespace) -> None:  # noqa: ARG001 (what every command is given)
+def _thresholds(options: argparse.Namespace) -> None:  # noqa: ARG001 (signature of every command)
     from vlaudit.thresholds import shipped_text  # noqa: PLC0415
 
     print(shipped_text(), end="")
 
 
 COMMANDS = {
-    "scenes": Command("draw a sheet of scenes beside their perturbations", _scenes_arguments, _scenes),
-    "schema": Command("print the JSON schema of the document that a run writes", _no_arguments, _schema),
-    "thresholds": Command("print the thresholds that ship, to start your own file from", _no_arguments, _thresholds),
+    "scenes": Command("draw a sheet of scenes next to their perturbations", _scenes_arguments, _scenes),
+    "schema": Command("print the JSON schema of the verdict document", _no_arguments, _schema),
+    "thresholds": Command("print the shipped thresholds file", _no_arguments, _thresholds),
 }
-"""Every subcommand by its name."""
+"""Subcommands by name."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; return 0, or 2 after one line on stderr where it cannot be done as asked."""
-    parser = argparse.ArgumentParser(prog="python -m vlaudit", description="What vlaudit does beside its tests.")
+    """Run a command and return the exit code: 0, or 2 after printing one line to stderr if it fails."""
+    parser = argparse.ArgumentParser(
+        prog="vlaudit", description="Commands of vlaudit. The audits themselves run with pytest."
+    )
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, command in COMMANDS.items():
         command.arguments(subparsers.add_parser(name, help=command.help, description=command.help))
@@ -71,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         COMMANDS[options.command].run(options)
     except VlauditError as error:
-        print(f"python -m vlaudit {options.command}: {error}", file=sys.stderr)
+        print(f"vlaudit {options.command}: {error}", file=sys.stderr)
         return 2
     return 0
 

@@ -1,14 +1,14 @@
-"""What can go wrong, as types: each error says the argument, the rule, what came, and what to do.
+"""Exception types. Every message names the argument or file, the rule, what was found, and what to do.
 
 VlauditError
-├── UsageError          an option or a setting that cannot be used as given
-├── CheckpointError     a weights file that is not what it should be; nothing was loaded from it
-├── VocabularyError     a vocabulary that is missing, or is not the checkpoint's
-├── DataError           a data set that cannot be opened at all (a bad record is a refusal, counted, not an error)
-├── RefusedSample       a sample that cannot be read, or on which a perturbation has no meaning; counted, never fatal
-├── RequestError        a forward request that this model cannot answer (ask `refusal` first)
-├── AnswerError         NaN or infinity in the answer of a model
-└── AdapterError        a model adapter that does not keep what it declares (raised by `check_adapter`)
+├── UsageError          an option or setting has an invalid value
+├── CheckpointError     a weights file is invalid or does not match the model; nothing is loaded from it
+├── VocabularyError     a vocabulary is missing or does not match the checkpoint
+├── DataError           a data set cannot be opened (an invalid record is refused and counted instead)
+├── RefusedSample       a sample is unreadable, or a perturbation is undefined for it; counted, never fatal
+├── RequestError        a model cannot answer a forward request (`ModelAdapter.refusal` returns the reason in advance)
+├── AnswerError         the outputs of a model contain NaN or infinity
+└── AdapterError        a model adapter violates its declared contract (raised by `check_adapter`)
 """
 
 import difflib
@@ -16,30 +16,30 @@ from collections.abc import Sequence
 
 
 class VlauditError(Exception):
-    """Base of every error that vlaudit raises on purpose; its text is written for the person at the keyboard."""
+    """Base class of all errors that vlaudit raises deliberately; messages are written for the user."""
 
 
 class UsageError(VlauditError, ValueError):
-    """An option or a setting cannot be used as given."""
+    """An option or setting has an invalid value."""
 
 
 class CheckpointError(VlauditError):
-    """A weights file is not what it should be; nothing was loaded from it."""
+    """A weights file is invalid or does not match the model; nothing is loaded from it."""
 
 
 class VocabularyError(VlauditError):
-    """A vocabulary is missing, or is not the one that the checkpoint was trained with."""
+    """A vocabulary is missing or is not the one that the checkpoint was trained with."""
 
 
 class DataError(VlauditError):
-    """A data set cannot be opened at all."""
+    """A data set or feature file cannot be opened, or a table lacks what is required of it."""
 
 
-class RefusedSample(VlauditError):  # noqa: N818 - it is an outcome that is counted, not a mistake of the caller
-    """One sample cannot be used as asked; whoever asks counts it with its reason and goes on."""
+class RefusedSample(VlauditError):  # noqa: N818 - an outcome that is counted, not an error of the caller
+    """A sample is unreadable, or an operation is undefined for it; callers count it with its reason and continue."""
 
     def __init__(self, sample_id: str, reason: str) -> None:
-        super().__init__(sample_id, reason)  # as arguments, so that it travels between processes
+        super().__init__(sample_id, reason)  # both as arguments, so that the exception can be pickled
         self.sample_id = sample_id
         self.reason = reason
 
@@ -48,22 +48,22 @@ class RefusedSample(VlauditError):  # noqa: N818 - it is an outcome that is coun
 
 
 class RequestError(VlauditError, ValueError):
-    """A forward request cannot be answered by this model."""
+    """A model cannot answer a forward request, or a trace does not contain a reading."""
 
 
 class AnswerError(VlauditError, ArithmeticError):
-    """A model answered with NaN or infinity."""
+    """The outputs of a model contain NaN or infinity."""
 
 
 class AdapterError(VlauditError, AssertionError):
-    """A model adapter does not keep what it declares."""
+    """A model adapter violates its declared contract."""
 
 
 def nearest(name: str, known: Sequence[str]) -> str:
-    """Return the end of a message about an unknown name: what may have been meant, or what there is.
+    """Return the end of an error message about an unknown name: similar names, or else all known names.
 
     >>> nearest("cocoa", ("coco", "scenes"))
     ': did you mean coco?'
     """
     close = difflib.get_close_matches(name, known, n=3)
-    return f": did you mean {' or '.join(close)}?" if close else f"; there are: {', '.join(known)}"
+    return f": did you mean {' or '.join(close)}?" if close else f"; available: {', '.join(known)}"

@@ -1,8 +1,8 @@
-"""What comes out of a pass: readings that can be asked for, and the trace that answers them.
+"""Outputs of a forward pass: the readings that can be requested, and the trace that contains them.
 
-A trace names its text and image positions by characters of the caption and by boxes in pixels of the image, so that
-a measure never sees a tokenizer or a patch grid. Attention is named by who asks and who answers, whatever the
-architecture: `Attention("text", "image")` is text queries over image keys.
+A trace states its text positions as characters of the caption, and its image positions as boxes in pixels of the
+image, so that measures are independent of tokenizers and patch grids. Attention is named by the modalities of queries
+and keys for every architecture: `Attention("text", "image")` has text queries and image keys.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ Modality = Literal["text", "image"]
 
 @dataclass(frozen=True)
 class Reading:
-    """Something to bring back from a pass. Subclasses state the axes of what is brought back."""
+    """A requested output of a forward pass. Subclasses state the axes of the returned tensor."""
 
 
 @dataclass(frozen=True)
 class Words(Reading):
-    """Natural-log probabilities of `words` at every hidden position: (hidden, words); all words where None.
+    """Natural-log probabilities of `words` at every hidden position: (hidden, words).
 
-    Over the full vocabulary for masked language models, over the candidates alone for models that can only choose
-    between them (`Capabilities.word_probability` says which). With None the words are `adapter.vocabulary` in the
-    order of its ids. Every hidden phrase must be of one piece, and every candidate a single piece.
+    Masked language models normalize over the full vocabulary; models that only choose between candidates normalize
+    over the candidates (see `Capabilities.word_probability`). If `words` is None, the words are `adapter.vocabulary`
+    in the order of its ids. Every hidden phrase and every candidate must be a single word piece.
     """
 
     words: tuple[str, ...] | None = None
@@ -41,24 +41,27 @@ class Words(Reading):
 
 @dataclass(frozen=True)
 class HiddenPieces(Reading):
-    """Natural-log probability of the piece that stood at each hidden position: (hidden,). Phrases may have several."""
+    """Natural-log probability of the original word piece at each hidden position: (hidden,).
+
+    A hidden phrase may have several pieces.
+    """
 
 
 @dataclass(frozen=True)
 class Match(Reading):
-    """How well caption and image match: (). Log-odds or a bare score, `Capabilities.match` says which."""
+    """Image-text matching output, a scalar: log-odds or an uncalibrated score (see `Capabilities.match`)."""
 
 
 @dataclass(frozen=True)
 class Feature(Reading):
-    """The unit-length vector that stands for one whole modality in contrastive matching: (width,)."""
+    """Contrastive embedding of one modality, with unit length: (width,)."""
 
     modality: Modality
 
 
 @dataclass(frozen=True)
 class Hidden(Reading):
-    """Hidden states of one modality: (stages, positions, width). All stages in order where `stages` is None."""
+    """Hidden states of one modality: (stages, positions, width). If `stages` is None, all stages in order."""
 
     modality: Modality
     stages: tuple[int, ...] | None = None
@@ -66,7 +69,7 @@ class Hidden(Reading):
 
 @dataclass(frozen=True)
 class Attention(Reading):
-    """Attention probabilities: (layers, heads, queries, keys). All layers in order where `layers` is None."""
+    """Attention probabilities: (layers, heads, queries, keys). If `layers` is None, all layers in order."""
 
     queries: Modality
     keys: Modality
@@ -75,15 +78,15 @@ class Attention(Reading):
 
 @dataclass(frozen=True)
 class RegionClasses(Reading):
-    """Natural-log probabilities of the detector's classes at every region: (regions, classes)."""
+    """Natural-log probabilities of the detector's classes for every region: (regions, classes)."""
 
 
 @dataclass(frozen=True)
 class TextAxis:
-    """Where words lie among the text positions of a trace.
+    """Text positions of a trace and the caption characters that they encode.
 
-    `spans[i]` is what position i reads, in characters of the caption, or None for [CLS], [SEP] and their like, which
-    are not text. `hidden[k]` are the positions of the sample's k-th hidden phrase.
+    `spans[i]` is the span of the caption that position i encodes, or None for special tokens such as [CLS] and [SEP],
+    which are not text. `hidden[k]` are the positions of the sample's k-th hidden phrase.
     """
 
     spans: tuple[Span | None, ...]
@@ -94,16 +97,16 @@ class TextAxis:
 
     @property
     def text(self) -> tuple[int, ...]:
-        """Positions that read characters of the caption."""
+        """Positions that encode characters of the caption."""
         return tuple(i for i, span in enumerate(self.spans) if span is not None)
 
     @property
     def hidden_positions(self) -> tuple[int, ...]:
-        """Hidden positions of all phrases, in the order of `Words` and `HiddenPieces`."""
+        """Positions of all hidden phrases, in the order of the first axis of `Words` and `HiddenPieces`."""
         return tuple(position for phrase in self.hidden for position in phrase)
 
     def positions(self, start: int, end: int) -> tuple[int, ...]:
-        """Return the positions that read any of the characters `start` to `end`.
+        """Return the positions that encode any of the characters `start` to `end` (exclusive).
 
         >>> TextAxis((None, Span(0, 1), Span(2, 5), Span(5, 7))).positions(2, 7)
         (2, 3)
@@ -113,9 +116,9 @@ class TextAxis:
 
 @dataclass(frozen=True)
 class ImageAxis:
-    """Where boxes lie among the image positions of a trace.
+    """Image positions of a trace and the boxes that they encode.
 
-    `boxes[i]` is what position i sees, in pixels of the sample's image, or None for a position that stands for the
+    `boxes[i]` is the box of position i in pixels of the sample's image, or None for a position that represents the
     whole image (a [CLS] patch, a global region).
     """
 
@@ -127,27 +130,27 @@ class ImageAxis:
 
     @property
     def places(self) -> tuple[int, ...]:
-        """Positions that see one place, in order."""
+        """Positions with a box, in order."""
         return tuple(i for i, box in enumerate(self.boxes) if box is not None)
 
     def weights(self, box: Box) -> Float[np.ndarray, "positions"]:
-        """Return how much of each position belongs to `box`, 0 to 1.
+        """Return the weight of each position for `box`, 0 to 1.
 
-        Patches: the share of the patch that the box covers, so that the attention on a box is the weighted sum over
-        patches. Regions: 1 for the region of best overlap (IoU at least 0.5), nothing otherwise.
+        For patches, the weight is the proportion of the patch that the box covers; attention on a box is the weighted
+        sum over patches. For regions, it is 1 for the region with the highest IoU if that is at least 0.5, otherwise 0.
 
         >>> ImageAxis((None, Box(0, 0, 8, 8), Box(8, 0, 16, 8)), "patch").weights(Box(4, 0, 16, 8)).tolist()
         [0.0, 0.5, 1.0]
         """
         if self.unit == "patch":
-            return self._shares(box)
+            return self._covered(box)
         overlap = np.array([0.0 if cell is None else cell.iou(box) for cell in self.boxes])
         best = np.zeros(len(self.boxes))
         if len(overlap) and overlap.max() >= 0.5:
             best[int(overlap.argmax())] = 1.0
         return best
 
-    def _shares(self, box: Box) -> Float[np.ndarray, "positions"]:
+    def _covered(self, box: Box) -> Float[np.ndarray, "positions"]:
         left, top, right, bottom = self._edges
         across = np.minimum(right, box.right) - np.maximum(left, box.left)
         down = np.minimum(bottom, box.bottom) - np.maximum(top, box.top)
@@ -158,15 +161,15 @@ class ImageAxis:
 
     @cached_property
     def _edges(self) -> Float[np.ndarray, "4 positions"]:
-        """Return left, top, right, bottom of every position; NaN for what stands for the whole image."""
+        """Return left, top, right and bottom of every position; NaN for positions without a box."""
         return np.array([(np.nan,) * 4 if box is None else box for box in self.boxes], dtype=float).reshape(-1, 4).T
 
 
 @dataclass(frozen=True, eq=False)
 class Trace:
-    """The answer to one request: `trace[reading]` is a tensor on the model's device, padding cut off.
+    """The outputs for one request: `trace[reading]` is a tensor on the model's device, without padding.
 
-    `key` is the request's key; `text` and `image` say where words and boxes lie along its axes.
+    `key` is the key of the request; `text` and `image` describe the positions along the tensors' axes.
     """
 
     key: str
@@ -175,9 +178,11 @@ class Trace:
     image: ImageAxis | None
 
     def __getitem__(self, reading: Reading) -> Tensor:
-        """Return what was asked for; `RequestError` where it was not asked for."""
+        """Return the tensor of a reading; raise `RequestError` if it was not requested."""
         try:
             return self.arrays[reading]
         except KeyError:
-            asked = ", ".join(map(repr, self.arrays)) or "nothing"
-            raise RequestError(f"trace {self.key}: {reading!r} was not asked for; asked for: {asked}") from None
+            requested = ", ".join(map(repr, self.arrays)) or "none"
+            raise RequestError(
+                f"trace {self.key}: the reading {reading!r} was not requested; requested: {requested}"
+            ) from None

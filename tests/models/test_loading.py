@@ -344,7 +344,7 @@ def test_wrong_settings(options, message):
 
 
 @pytest.mark.parametrize(
-    ("name", "offer"), [("albeff", "did you mean albef"), ("toy-blin", "toy-blind"), ("qqqq", "there are: albef")]
+    ("name", "offer"), [("albeff", "did you mean albef"), ("toy-blin", "toy-blind"), ("qqqq", "available: albef")]
 )
 def test_an_unknown_family_offers_the_nearest(name, offer):
     with pytest.raises(UsageError, match=f"--model {name}: there is no such family.*{offer}"):
