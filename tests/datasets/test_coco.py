@@ -1,4 +1,4 @@
-"""COCO captions: what becomes a sample, what is refused, and what a user is told; on folders with the real traps."""
+"""COCO captions: samples, refusals and errors, on folders with the irregularities of real ones."""
 
 import json
 import pickle
@@ -46,8 +46,7 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_each_caption_is_a_sample_and_captions_of_an_image_stand_together(folder):
-    """In the order of the annotations, white space made plain, words mined."""
+def test_each_caption_is_a_sample_grouped_by_image(folder):
     samples = list(datasets.open(f"coco:{folder}"))
     assert [sample.id for sample in samples] == ["coco-9-3", "coco-9-2", "coco-7-1"]
     assert [sample.image_id for sample in samples] == ["coco-9", "coco-9", "coco-7"]
@@ -60,8 +59,8 @@ def test_each_caption_is_a_sample_and_captions_of_an_image_stand_together(folder
     assert samples[0].regions == ()
 
 
-def test_a_hint_is_another_persons_caption_that_does_not_name_the_word(folder):
-    """Of the same image, no form of the word; the copy hint names it."""
+def test_a_hint_is_another_caption_without_the_word(folder):
+    """A hint contains no form of the word; a copy hint contains the word."""
     write(
         folder,
         [{"id": 7, "file_name": "000000000007.jpg"}],
@@ -90,15 +89,13 @@ def test_a_hint_is_another_persons_caption_that_does_not_name_the_word(folder):
     ],
 )
 @pytest.mark.parametrize("file", ["captions_val2017.json", "annotations/captions_train2014.json"])
-def test_the_usual_places_are_looked_in(tmp_path, place, file):
-    """The captions beside the images or in annotations/, the images in the folder of any split, in either style."""
+def test_files_are_found_in_the_usual_folders(tmp_path, place, file):
     draw(tmp_path, place)
     write(tmp_path, [{"id": 7, "file_name": "000000000007.jpg"}], [caption(1, 7)], file)
     assert len(list(datasets.open(f"coco:{tmp_path}"))) == 1
 
 
-def test_files_can_be_named(tmp_path):
-    """Where they lie elsewhere, both relative to the folder; a name may hold a folder."""
+def test_files_can_be_specified_relative_to_the_folder(tmp_path):
     draw(tmp_path, "my photos, 2/deep/000000000007.jpg")
     write(tmp_path, [{"id": 7, "file_name": "deep/000000000007.jpg"}], [caption(1, 7)], "mine.json")
     spec = f"coco:{tmp_path},captions=mine.json,images=my photos, 2"
@@ -111,39 +108,36 @@ def refusals_of(folder, **options):
     return samples, dataset.refusals
 
 
-def test_a_missing_image_costs_its_captions(folder):
-    """Each is counted, and the rest goes on."""
+def test_captions_of_a_missing_image_are_refused(folder):
     (folder / "val2017/000000000009.jpg").unlink()
     samples, refusals = refusals_of(folder)
     assert [sample.id for sample in samples] == ["coco-7-1"]
     assert refusals == [
-        Refusal("000000000009.jpg", "caption 3 of image 9", "there is no such file"),
-        Refusal("000000000009.jpg", "caption 2 of image 9", "there is no such file"),
+        Refusal("000000000009.jpg", "caption 3 of image 9", "the file does not exist"),
+        Refusal("000000000009.jpg", "caption 2 of image 9", "the file does not exist"),
     ]
 
 
-def test_an_unreadable_image_costs_its_captions(folder):
-    """With the reason."""
+def test_captions_of_an_unreadable_image_are_refused(folder):
     (folder / "val2017/000000000007.jpg").write_bytes(b"not an image")
     samples, refusals = refusals_of(folder)
     assert len(samples) == 2
-    reason = "it is no image of a format that is read (JPEG, PNG, WEBP, BMP, GIF, TIFF, PPM)"
+    reason = "not an image in a supported format (JPEG, PNG, WEBP, BMP, GIF, TIFF, PPM)"
     assert refusals == [Refusal("000000000007.jpg", "caption 1 of image 7", reason)]
 
 
 def test_a_truncated_image_is_refused_when_its_pixels_are_read(folder):
-    """Opening a large folder reads no pixels; whoever reads them gets the sample's image and the reason."""
+    """Opening a JPEG reads its header only."""
     path = folder / "val2017/000000000007.jpg"
     Pillow.effect_noise((64, 64), 90).save(path)
     path.write_bytes(path.read_bytes()[:600])
     samples, refusals = refusals_of(folder)
     assert refusals == []
-    with pytest.raises(RefusedSample, match=r"coco-7: 000000000007\.jpg: it cannot be decoded: "):
+    with pytest.raises(RefusedSample, match=r"coco-7: 000000000007\.jpg: cannot be decoded: "):
         samples[-1].image.pixels()
 
 
 def test_rotated_photos_are_upright(folder):
-    """Size and pixels."""
     exif = Pillow.Exif()
     exif[0x0112] = 6
     Pillow.new("RGB", (20, 12)).save(folder / "val2017/000000000007.jpg", exif=exif)
@@ -153,16 +147,23 @@ def test_rotated_photos_are_upright(folder):
 
 
 def test_animated_images_are_refused(folder):
-    """A GIF under whatever name."""
     frames = [Pillow.new("L", (8, 8), shade) for shade in (0, 255)]
     frames[0].save(folder / "a.gif", save_all=True, append_images=frames[1:])
     (folder / "a.gif").rename(folder / "val2017/000000000007.jpg")
-    assert refusals_of(folder)[1][0].reason == "it is animated or has several pages (2 frames)"
+    assert refusals_of(folder)[1][0].reason == "animated or multi-page image (2 frames)"
 
 
-@pytest.mark.parametrize("name", ["../secret.jpg", "/etc/hostname", "..\\secret.jpg", "link.jpg"])
-def test_a_path_that_leaves_the_folder_is_refused(folder, name):
-    """By its text or by a link, though the file exists."""
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("../secret.jpg", "the path is outside the image folder"),
+        ("/etc/hostname", "the path is outside the image folder"),
+        ("..\\secret.jpg", "the path is outside the image folder"),
+        ("link.jpg", "the path is a link out of the image folder"),
+    ],
+)
+def test_a_path_outside_the_folder_is_refused(folder, name, reason):
+    """Existing files outside the folder are refused, also through links."""
     Pillow.new("RGB", (4, 4)).save(folder / "secret.jpg")
     (folder / "val2017/link.jpg").symlink_to(folder / "secret.jpg")
     images = [{"id": 7, "file_name": name}, {"id": 9, "file_name": "000000000009.jpg"}]
@@ -170,11 +171,10 @@ def test_a_path_that_leaves_the_folder_is_refused(folder, name):
     samples, refusals = refusals_of(folder)
     assert [sample.id for sample in samples] == ["coco-9-2"]
     assert [one.file for one in refusals] == [name]
-    assert "leaves the image folder" in refusals[0].reason
+    assert refusals[0].reason == reason
 
 
-def test_records_that_name_nothing_or_twice_are_refused(folder):
-    """Captions for no image, empty captions, ids that are there twice."""
+def test_unknown_empty_and_duplicate_records_are_refused(folder):
     images = [
         {"id": 7, "file_name": "000000000007.jpg"},
         {"id": 7, "file_name": "000000000007.jpg"},
@@ -194,13 +194,13 @@ def test_records_that_name_nothing_or_twice_are_refused(folder):
     assert [sample.id for sample in samples] == ["coco-7-1"]
     file = "captions_val2017.json"
     assert set(refusals) == {
-        Refusal(file, "image 7", "the id is there twice; the first record is kept"),
+        Refusal(file, "image 7", "duplicate id; the first record is kept"),
         Refusal(file, "image 9", "the id names 2 different files"),
-        Refusal(file, "caption 1", "the id is there twice; the first record is kept"),
-        Refusal(file, "caption 2", "it belongs to no image: image_id 8"),
-        Refusal(file, "caption 3", r"the caption holds no word: ' \n '"),
-        Refusal(file, "caption 4", "the caption holds no word: '...'"),
-        Refusal(file, "caption 5", "it belongs to no image: image_id 9"),
+        Refusal(file, "caption 1", "duplicate id; the first record is kept"),
+        Refusal(file, "caption 2", "unknown image_id 8"),
+        Refusal(file, "caption 3", r"the caption contains no word: ' \n '"),
+        Refusal(file, "caption 4", "the caption contains no word: '...'"),
+        Refusal(file, "caption 5", "unknown image_id 9"),
     }
     assert len(refusals) == 8
 
@@ -208,24 +208,22 @@ def test_records_that_name_nothing_or_twice_are_refused(folder):
 @pytest.mark.parametrize(
     "record, reason",
     [
-        ("text", "it must be an object, got a text"),
-        ({"id": 1, "image_id": 7}, "it has no 'caption'"),
-        ({"id": 1, "image_id": 7, "caption": None}, "its 'caption' must be a text, got null"),
-        ({"id": [1], "image_id": 7, "caption": "a"}, "its 'id' must be a whole number or a text, got a list"),
-        ({"id": True, "image_id": 7, "caption": "a"}, "its 'id' must be a whole number or a text, got true or false"),
-        ({"id": 1, "image_id": 7.5, "caption": "a"}, "its 'image_id' must be a whole number or a text, got a number"),
+        ("text", "the record must be an object, got a string"),
+        ({"id": 1, "image_id": 7}, "missing key 'caption'"),
+        ({"id": 1, "image_id": 7, "caption": None}, "'caption' must be a string, got null"),
+        ({"id": [1], "image_id": 7, "caption": "a"}, "'id' must be an integer or a string, got a list"),
+        ({"id": True, "image_id": 7, "caption": "a"}, "'id' must be an integer or a string, got a boolean"),
+        ({"id": 1, "image_id": 7.5, "caption": "a"}, "'image_id' must be an integer or a string, got a number"),
     ],
 )
-def test_a_malformed_record_is_refused_by_its_place(folder, record, reason):
-    """And the rest goes on."""
+def test_a_malformed_record_is_refused_with_its_location(folder, record, reason):
     write(folder, [{"id": 7, "file_name": "000000000007.jpg"}], [record, caption(2, 7)])
     samples, refusals = refusals_of(folder)
     assert [sample.id for sample in samples] == ["coco-7-2"]
     assert refusals == [Refusal("captions_val2017.json", "annotations[0]", reason)]
 
 
-def test_every_iteration_gives_equal_samples_and_counts_once(folder):
-    """And so does a limited one, which opens no more files than it needs."""
+def test_every_iteration_yields_equal_samples_and_refuses_once(folder):
     (folder / "val2017/000000000009.jpg").unlink()
     dataset = CocoCaptions(folder)
     assert (
@@ -241,16 +239,14 @@ def test_every_iteration_gives_equal_samples_and_counts_once(folder):
     )
 
 
-def test_a_limit_opens_no_more_images_than_it_needs(folder):
-    """The broken one is never looked at."""
+def test_a_limit_opens_no_further_images(folder):
     (folder / "val2017/000000000007.jpg").unlink()
     dataset = CocoCaptions(folder)
     assert len(list(islice(dataset, 2))) == 2
     assert dataset.refusals == []
 
 
-def test_samples_travel_between_processes(folder):
-    """With their images and what is known beside the caption."""
+def test_samples_can_be_pickled(folder):
     sample = next(iter(CocoCaptions(folder)))
     sent = pickle.loads(pickle.dumps(sample))  # noqa: S301 - we wrote it the moment before
     assert sent == sample
@@ -273,8 +269,8 @@ def instances(folder, boxes, **image):
     return refusals_of(folder)
 
 
-def test_boxes_of_instances_answer_the_words(folder):
-    """A noun by its category, a colour by the noun behind it; boxes are cut to the image."""
+def test_words_are_linked_to_boxes_of_instances(folder):
+    """A noun is linked by category, a colour through the noun that follows; boxes are clipped to the image."""
     samples, refusals = instances(folder, [(6, [1, 2, 5, 4]), (18, [8, 2, 50, 50]), (18, [1.5, 1, 2, 2])])
     assert refusals == []
     assert [(region.label, tuple(region.box)) for region in samples[0].regions] == [
@@ -290,8 +286,7 @@ def test_boxes_of_instances_answer_the_words(folder):
     assert samples[1].slots[0].region_ids == ("11", "12")
 
 
-def test_nobody_knows_which_of_two_is_red(folder):
-    """So the colour is linked to neither."""
+def test_the_colour_of_two_equal_nouns_is_not_linked(folder):
     samples, _ = instances(folder, [(6, [1, 2, 5, 4]), (6, [9, 2, 5, 4])])
     assert {samples[0].text(slot): len(slot.region_ids) for slot in samples[0].slots} == {"red": 0, "bus": 2, "dog": 0}
 
@@ -299,15 +294,14 @@ def test_nobody_knows_which_of_two_is_red(folder):
 @pytest.mark.parametrize(
     "box, reason",
     [
-        ((6, [30, 2, 5, 4]), "it lies outside its image of 20 x 12 pixels"),
-        ((6, [1, 2, 0, 4]), "its 'bbox' must be left, top, width, height with an area, got [1, 2, 0, 4]"),
-        ((6, [1, 2, 3]), "its 'bbox' must be left, top, width, height with an area, got [1, 2, 3]"),
-        ((6, [1, 2, 10**400, 4]), "its 'bbox' must be left, top, width, height with an area, got [1, 2, 1000"),
-        ((7, [1, 2, 5, 4]), "it belongs to no category: category_id 7"),
+        ((6, [30, 2, 5, 4]), "the box is outside the image of 20 x 12 pixels"),
+        ((6, [1, 2, 0, 4]), "'bbox' must be left, top, width, height with an area, got [1, 2, 0, 4]"),
+        ((6, [1, 2, 3]), "'bbox' must be left, top, width, height with an area, got [1, 2, 3]"),
+        ((6, [1, 2, 10**400, 4]), "'bbox' must be left, top, width, height with an area, got [1, 2, 1000"),
+        ((7, [1, 2, 5, 4]), "unknown category_id 7"),
     ],
 )
-def test_a_box_that_makes_no_sense_is_refused(folder, box, reason):
-    """And the captions stay."""
+def test_an_invalid_box_is_refused(folder, box, reason):
     samples, refusals = instances(folder, [box, (6, [1, 2, 5, 4])])
     dataset = CocoCaptions(folder)
     assert list(dataset) == list(dataset) == samples
@@ -317,12 +311,11 @@ def test_a_box_that_makes_no_sense_is_refused(folder, box, reason):
     assert refusals[0].reason.startswith(reason)
 
 
-def test_boxes_drawn_for_another_size_are_refused(folder):
-    """As those of a photo that lay on its side."""
+def test_boxes_annotated_for_another_size_are_refused(folder):
     samples, refusals = instances(folder, [(6, [1, 2, 5, 4])], width=12, height=20)
     assert [len(sample.regions) for sample in samples] == [0, 0]
     assert [str(one) for one in refusals] == [
-        "instances_val2017.json: boxes of image 7: drawn for 12 x 20 pixels, it has 20 x 12"
+        "instances_val2017.json: boxes of image 7: annotated for 12 x 20 pixels, but the image has 20 x 12"
     ]
 
 
@@ -333,40 +326,38 @@ def broken(folder, text, encoding="utf-8"):
 @pytest.mark.parametrize(
     "text, message",
     [
-        ("{", r"captions_val2017\.json: it must be JSON, but it is not: Expecting property name"),
-        ("[" * 100_000, r"captions_val2017\.json: it must be JSON, but it is not"),
-        ("[]", r"it must hold a JSON object with images and annotations, got a list"),
-        ("{}", r"it must hold a list under the key 'images', but there is no 'images'"),
-        ('{"images": {}}', r"it must hold a list under the key 'images', but 'images' is an object"),
-        ('{"images": []}', r"it must hold a list under the key 'annotations', but there is no 'annotations'"),
+        ("{", r"captions_val2017\.json: must be valid JSON: Expecting property name"),
+        ("[" * 100_000, r"captions_val2017\.json: must be valid JSON"),
+        ("[]", r"must contain a JSON object with images and annotations, got a list"),
+        ("{}", r"must contain a list under the key 'images', but there is no 'images'"),
+        ('{"images": {}}', r"must contain a list under the key 'images', but 'images' is an object"),
+        ('{"images": []}', r"must contain a list under the key 'annotations', but there is no 'annotations'"),
     ],
 )
-def test_json_that_is_not_what_it_claims_is_told(folder, text, message):
-    """The file, the key, and what came."""
+def test_invalid_json_is_an_error(folder, text, message):
     broken(folder, text)
     with pytest.raises(DataError, match=message):
         datasets.open(f"coco:{folder}")
 
 
-def test_json_in_another_encoding_is_told(folder):
-    """UTF-16, say; with the byte. A byte order mark is no fault."""
+def test_json_in_another_encoding_is_an_error(folder):
+    """A byte order mark is accepted, UTF-16 is not."""
     text = (folder / "annotations/captions_val2017.json").read_text()
     broken(folder, text, "utf-8-sig")
     assert len(list(CocoCaptions(folder))) == 3
     broken(folder, text, "utf-16")
-    with pytest.raises(DataError, match="it must be JSON in UTF-8, but byte 0 is not UTF-8"):
+    with pytest.raises(DataError, match="must be JSON in UTF-8; byte 0 is not valid UTF-8"):
         CocoCaptions(folder)
 
 
-def test_a_folder_without_a_data_set_is_told(tmp_path):
-    """What is missing, where it was looked for, and how to name another."""
-    with pytest.raises(DataError, match="there is no such folder"):
+def test_a_folder_without_a_data_set_is_an_error(tmp_path):
+    with pytest.raises(DataError, match="the folder does not exist"):
         datasets.open(f"coco:{tmp_path / 'nowhere'}")
-    with pytest.raises(DataError, match=r"there is no captions file: looked for annotations/captions_\*\.json and"):
+    with pytest.raises(DataError, match=r"no captions file found; looked for annotations/captions_\*\.json and"):
         datasets.open(f"coco:{tmp_path}")
     write(tmp_path, [{"id": 7, "file_name": "000000000007.jpg"}], [caption(1, 7)])
     with pytest.raises(
-        DataError, match=r"none of the 1 images that captions_val2017\.json names is there; looked in \.;"
+        DataError, match=r"none of the 1 images listed in captions_val2017\.json was found; looked in \.;"
     ):
         datasets.open(f"coco:{tmp_path}")
     write(tmp_path, [], [], "annotations/captions_train2017.json")
@@ -377,20 +368,18 @@ def test_a_folder_without_a_data_set_is_told(tmp_path):
 @pytest.mark.parametrize(
     "rest, message",
     [
-        ("", "needs the folder that holds the captions and the images"),
-        ("X,captoins=a", "no option 'captoins': did you mean captions?"),
+        ("", "requires the folder with the captions and the images"),
+        ("X,captoins=a", "unknown option 'captoins': did you mean captions?"),
     ],
 )
-def test_options_that_make_no_sense_are_told(rest, message):
-    """Before anything is read."""
+def test_invalid_options_are_errors(rest, message):
     with pytest.raises(UsageError, match=message):
         datasets.open(f"coco:{rest}")
 
 
 @pytest.mark.parametrize("option", ["captions=no.json", "images=no"])
-def test_a_named_file_that_is_not_there_is_told(folder, option):
-    """By the option that named it."""
-    with pytest.raises(DataError, match=f"{option} names no (file|folder); there is no "):
+def test_a_missing_specified_file_is_an_error(folder, option):
+    with pytest.raises(DataError, match=f"{option} must name an existing (file|folder); not found: "):
         datasets.open(f"coco:{folder},{option}")
 
 
@@ -399,7 +388,7 @@ def test_a_named_file_that_is_not_there_is_told(folder, option):
     "split, numbers", [("train2017", {174375, 525891}), ("val2017", {229358, 255165, 423617, 551780})]
 )
 def test_real_captions_and_photos_are_read(tmp_path, split, numbers):
-    """Every photo that is there gives its five captions; each other caption is counted as refused."""
+    """Each available photo gives its five captions; all other captions are refused."""
     (tmp_path / "annotations").mkdir()
     shutil.copy(DATA / "coco_captions" / f"captions_{split}.json", tmp_path / "annotations")
     (tmp_path / split).mkdir()
@@ -411,7 +400,7 @@ def test_real_captions_and_photos_are_read(tmp_path, split, numbers):
     assert {sample.image_id for sample in samples} == {f"coco-{number}" for number in numbers}
     written = json.loads((tmp_path / "annotations" / f"captions_{split}.json").read_text(encoding="utf-8"))
     assert len(samples) + len(dataset.refusals) == len(written["annotations"])
-    assert {one.reason for one in dataset.refusals} == {"there is no such file"}
+    assert {one.reason for one in dataset.refusals} == {"the file does not exist"}
     for photo in photos:
         own = [sample for sample in samples if sample.image_id == f"coco-{photo['coco_id']}"]
         assert [sample.caption for sample in own] == [" ".join(one.split()) for one in photo["captions"]][: len(own)]

@@ -1,4 +1,4 @@
-"""The names of a detector's classes, `names=FILE`: regions are called what the detector took them for."""
+"""Class names of a detector (`names=FILE`) as labels of regions."""
 
 from pathlib import Path
 
@@ -38,30 +38,26 @@ def labels_of(spec):
 
 
 @pytest.mark.parametrize("file", ["names.txt", "background.txt"])
-def test_regions_are_called_what_the_detector_saw(spec, file):
-    """Classes count from 0 without the background, whether the list of names has it or not."""
+def test_regions_have_the_detectors_class_names(spec, file):
+    """Class ids do not count the background, with or without it in the list of names."""
     assert labels_of(spec) == ["man", "bus", ""]
     assert labels_of(f"{spec},names={file}") == ["dog", "stop sign", "yolk"]
 
 
-def test_names_that_do_not_fit_are_told_before_anything_runs(spec, tmp_path):
-    """By the option that named them, and by what the features hold."""
+def test_names_that_do_not_match_the_features_are_an_error(spec, tmp_path):
     (tmp_path / "few.txt").write_text("yolk\ndog", encoding="utf-8")
-    with pytest.raises(
-        DataError, match=r"names=few\.txt does not fit features=found\.tsv: there are 2 names, and a reg"
-    ):
+    with pytest.raises(DataError, match=r"names=few\.txt does not match features=found\.tsv: got 2 names, but a reg"):
         datasets.open(f"{spec},names=few.txt")
-    with pytest.raises(DataError, match=r"none\.txt: it must be text with a class name on each line"):
+    with pytest.raises(DataError, match=r"none\.txt: must be text with one class name per line"):
         datasets.open(f"{spec},names=none.txt")
-    with pytest.raises(UsageError, match=r"names=names\.txt names the classes of a detector; .*features=FILE"):
+    with pytest.raises(UsageError, match=r"names=names\.txt requires region features; add ,features=FILE"):
         datasets.open(spec.replace("features=found.tsv", "names=names.txt"))
     write(tmp_path, labels=None)
-    with pytest.raises(DataError, match="the features say no class of any region"):
+    with pytest.raises(DataError, match="the features contain no classes"):
         datasets.open(f"{spec},names=names.txt")
 
 
-def test_a_later_record_that_names_no_class_costs_its_samples(tmp_path):
-    """The others are read."""
+def test_samples_of_a_record_with_an_unknown_class_are_refused(tmp_path):
     for stem in ("1000", "1001"):
         folders.entities(tmp_path, stem, ["[/EN#1/people A man] waits ."], [folders.boxed((1, 1, 15, 20), "1")])
     size = (40, 30)
@@ -72,13 +68,13 @@ def test_a_later_record_that_names_no_class_costs_its_samples(tmp_path):
     dataset = datasets.open(f"flickr30k-entities:{tmp_path},features=found.tsv,names=names.txt")
     assert {sample.image_id for sample in dataset} == {"1000"}
     assert str(dataset.refusals[-1]) == (
-        "found.tsv: sample flickr30k-1001-1: there are 3 names, and a region has the class 3"
+        "found.tsv: sample flickr30k-1001-1: got 3 names, but a region has the class 3"
     )
 
 
 @pytest.mark.parametrize("file", ["objects_vocab.txt", "objects_vocab_with_background.txt"])
-def test_the_real_lists_name_the_classes(spec, tmp_path, file):
-    """`names=` takes an absolute path as well; class 0 is a yolk and class 1599 the last of 1600."""
+def test_the_real_class_lists_are_read(spec, tmp_path, file):
+    """`names=` accepts an absolute path; class 0 is "yolk", and class 1599 is the last."""
     if not SHARED.is_dir():
         pytest.skip("the real vocabularies are not beside this checkout (../shared/data/vocab)")
     last = (SHARED / file).read_text(encoding="utf-8").splitlines()[-1].split(",")[0]

@@ -1,4 +1,4 @@
-"""From annotated captions and a feature file to the tables of an audit, on a region model of random weights."""
+"""Audits of a region model with random weights on annotated captions and a feature file."""
 
 import importlib
 
@@ -77,8 +77,8 @@ def test_links_and_fusion_are_measured_without_a_photo(spec, uniter):
         assert columns <= set(table.frame.columns)
 
 
-def test_what_needs_other_pixels_is_refused_with_the_reason(spec, uniter):
-    """A covered thing is blocked in the features; a mirrored or grey photo has no features that belong to it."""
+def test_perturbations_of_pixels_are_refused_without_photos(spec, uniter):
+    """Covering zeroes the features; mirroring and grayscale have no corresponding features."""
     samples = list(datasets.open(spec))
     words = importlib.import_module("audits.test_text_dominance").MATCH
     covered = run(plan([words], samples, uniter, 0), uniter, batch_size=8).tables[words.id]

@@ -1,4 +1,4 @@
-"""Flickr30k Entities: what becomes a sample, what is refused, and that the official code finds the same."""
+"""Flickr30k Entities: samples, refusals, and agreement with the official code."""
 
 import json
 import pickle
@@ -58,7 +58,6 @@ def slots_of(sample):
 
 
 def test_each_caption_is_a_sample_with_all_boxes_of_its_image(folder):
-    """Tokens with single spaces between; the image's stem is its id."""
     dataset = datasets.open(f"flickr30k-entities:{folder}")
     samples = list(dataset)
     assert isinstance(dataset, Dataset)
@@ -75,8 +74,8 @@ def test_each_caption_is_a_sample_with_all_boxes_of_its_image(folder):
     assert pickle.loads(pickle.dumps(samples)) == samples  # noqa: S301 - our own bytes
 
 
-def test_phrases_name_the_boxes_of_their_chain(folder):
-    """Several where it is plural, one box in two chains; chain 0, scenes and chains without a box name nothing."""
+def test_phrases_are_linked_to_the_boxes_of_their_chain(folder):
+    """A box may belong to two chains; chain 0, scenes and chains without a box have no phrase."""
     first, second, third = read(folder)[0]
     assert phrases_of(first) == {"Two men": ("11", "people", ("11", "11+13")), "a dog": ("12", "animals", ("12",))}
     assert phrases_of(second) == {
@@ -87,8 +86,7 @@ def test_phrases_name_the_boxes_of_their_chain(folder):
     assert phrases_of(third) == {"They": ("11", "people", ("11", "11+13")), "a brown puppy": ("12", "animals", ("12",))}
 
 
-def test_corners_count_from_one_and_belong_to_the_box(folder):
-    """So the first pixel is one less and the half-open end is the number as it stands; a box may fill the image."""
+def test_corners_are_inclusive_and_count_from_one(folder):
     boxes = {region.id: region.box for region in read(folder)[0][0].regions}
     assert boxes["11"] == Box(0, 1, 10, 20)
     assert boxes["12"] == Box(24, 9, 40, 30)
@@ -96,14 +94,13 @@ def test_corners_count_from_one_and_belong_to_the_box(folder):
     assert read(folder)[0][-1].regions[0].box == Box(0, 0, 40, 30)
 
 
-def test_regions_are_called_what_the_first_caption_calls_them(folder):
-    """By the noun; what no caption names has no name."""
+def test_the_label_of_a_region_is_the_noun_of_its_first_phrase(folder):
     regions = {region.id: region.label for region in read(folder)[0][0].regions}
     assert regions == {"11": "men", "11+13": "men", "14": "shirt", "12": "dog", "15": "co", "77": ""}
 
 
 def test_further_boxes_of_the_same_chains_are_numbered(folder):
-    """And equal boxes are one, whoever drew them."""
+    """Equal boxes are merged."""
     objects = [boxed((1, 1, 5, 5), 11), boxed((7, 1, 9, 5), 11), boxed((1, 1, 5, 5), 13), boxed((9, 9, 12, 12), 11)]
     entities(folder, "36", LINES, objects)
     first, second, _ = read(folder)[0]
@@ -113,7 +110,6 @@ def test_further_boxes_of_the_same_chains_are_numbered(folder):
 
 
 def test_slots_have_the_kind_of_their_phrase_and_its_boxes(folder):
-    """Mined words inside a phrase, and the noun of every phrase that has a box."""
     first, second, third = read(folder)[0]
     assert slots_of(first) == {"men": ("person", ("11", "11+13")), "dog": ("animal", ("12",))}
     assert slots_of(second) == {
@@ -126,8 +122,7 @@ def test_slots_have_the_kind_of_their_phrase_and_its_boxes(folder):
     assert slots_of(third)["puppy"] == ("animal", ("12",))
 
 
-def test_slots_can_be_answered_and_covered(folder):
-    """Every kind has more choices than the word itself, and false words among them."""
+def test_every_slot_has_choices_and_foils(folder):
     _, second, _ = read(folder)[0]
     for slot in second.slots:
         assert slot.answer == second.text(slot).lower()
@@ -139,89 +134,81 @@ def test_slots_can_be_answered_and_covered(folder):
     assert [region.id for region in covered.regions if not region.visible] == [*shirt.region_ids]
 
 
-def test_a_hint_is_another_caption_that_does_not_name_the_word(folder):
-    """As with COCO."""
+def test_a_hint_is_another_caption_without_the_word(folder):
     first = read(folder)[0][0]
     men, dog = first.slots
     assert first.world.hint(first, men) == "They walk a brown puppy to the left in a park ."
     assert first.world.hint(first, dog) == "A man 's son in a red shirt holds # 8 & co ."
 
 
-def test_a_chain_may_have_other_types_elsewhere(folder):
-    """And stand twice in a caption: each phrase keeps its own type."""
+def test_each_phrase_of_a_chain_has_its_own_type(folder):
     entities(folder, "36", ["[/EN#9/people A man] does [/EN#9/other acrobatics] ."], [boxed((1, 1, 5, 5), 9)])
     (sample,) = read(folder)[0]
     assert [(phrase.id, phrase.type) for phrase in sample.phrases] == [("9", "people"), ("9", "other")]
 
 
-def test_reading_twice_gives_equal_samples_and_refuses_once(folder):
-    """As every data set."""
+def test_every_iteration_yields_equal_samples_and_refuses_once(folder):
     entities(folder, "35", ["[/EN#1/people A man"], [boxed((9, 9, 2, 2), 1)])
     dataset = Flickr30kEntities(folder)
     assert list(dataset) == list(dataset)
     assert [str(one) for one in dataset.refusals] == [
-        "35.txt: line 1: a bracket opens or closes no phrase of the form [/EN#chain/type words]",
-        "35.xml: object 1: its <bndbox> is turned inside out: ['9', '9', '2', '2']",
+        "35.txt: line 1: unmatched bracket; a phrase must have the form [/EN#chain/type words]",
+        "35.xml: object 1: <bndbox> must have xmin <= xmax and ymin <= ymax, got ['9', '9', '2', '2']",
     ]
 
 
-def test_captions_that_do_not_describe_their_image_are_refused(folder):
-    """As UNRELATED_CAPTIONS lists them: a head line, sentences counted from 1."""
+def test_unrelated_captions_are_refused(folder):
     (folder / "UNRELATED_CAPTIONS").write_text("# format: <imageID> <sentence number>\n36 2\n", encoding="utf-8")
     samples, dataset = read(folder)
     assert [sample.id for sample in samples] == ["flickr30k-36-1", "flickr30k-36-3"]
     assert dataset.refusals == [
-        Refusal("36.txt", "line 2", "UNRELATED_CAPTIONS lists it: it does not describe its image")
+        Refusal("36.txt", "line 2", "listed in UNRELATED_CAPTIONS: the caption does not describe its image")
     ]
     assert len(samples[0].world.captions) == 1
 
 
 @pytest.mark.parametrize("place", ["images", "flickr30k-images", "flickr30k_images", "."])
-def test_photos_are_found_in_the_usual_places(folder, place):
-    """Beside the annotations."""
+def test_photos_are_found_in_the_usual_folders(folder, place):
     (folder / "images" / "36.jpg").unlink()
     photo(folder / place / "36.jpg")
     assert len(read(folder)[0]) == 3
 
 
-def test_a_missing_photo_or_annotation_costs_its_captions(folder):
-    """Each is counted, and the rest goes on."""
+def test_captions_of_a_missing_photo_or_annotation_are_refused(folder):
     entities(folder, "37", LINES[:2], [], with_photo=False)
     entities(folder, "38", LINES[:1], [])
     (folder / "Annotations" / "38.xml").unlink()
     samples, dataset = read(folder)
     assert len(samples) == 3
     assert [str(one) for one in dataset.refusals] == [
-        "37.jpg: caption 1 of image 37: there is no such file",
-        "37.jpg: caption 2 of image 37: there is no such file",
-        "38.xml: caption 1 of image 38: there is no such file in Annotations",
+        "37.jpg: caption 1 of image 37: the file does not exist",
+        "37.jpg: caption 2 of image 37: the file does not exist",
+        "38.xml: caption 1 of image 38: no such file in Annotations",
     ]
 
 
-def test_boxes_drawn_for_another_size_are_refused(folder):
-    """The captions stay."""
+def test_boxes_annotated_for_another_size_are_refused(folder):
     photo(folder / "images" / "36.jpg", (30, 40))
     samples, dataset = read(folder)
     assert [len(sample.regions) + len(sample.phrases) for sample in samples] == [0, 0, 0]
     assert [str(one) for one in dataset.refusals] == [
-        "36.xml: boxes of image 36: drawn for 40 x 30 pixels, it has 30 x 40"
+        "36.xml: boxes of image 36: annotated for 40 x 30 pixels, but the image has 30 x 40"
     ]
 
 
-def test_a_split_says_which_images_in_which_order(folder):
-    """An id that has no files is refused, one that leaves the folder too."""
+def test_a_split_determines_images_and_order(folder):
+    """Ids without files or outside the folder are refused."""
     entities(folder, "35", LINES[:1], OBJECTS)
     (folder / "val.txt").write_text("36\n35\n36\n99\n../36\n", encoding="utf-8")
     dataset = datasets.open(f"flickr30k-entities:{folder},split=val")
     assert [sample.image_id for sample in dataset] == ["36", "36", "36", "35"]
     assert [str(one) for one in dataset.refusals] == [
-        "99.txt: sentences: there is no such file in Sentences",
-        "../36.txt: image id: the path leaves the folder of sentences",
+        "99.txt: sentences: no such file in Sentences",
+        "../36.txt: image id: the path is outside the folder Sentences",
     ]
 
 
-def test_features_replace_the_boxes_and_photos_need_not_be_there(folder):
-    """The detector's boxes stand in for annotated ones where they overlap; the line for the banner says how many."""
+def test_features_replace_boxes_and_photos(folder):
     (folder / "images" / "36.jpg").unlink()
     found = [(0, 1, 10, 20), (24, 9, 40, 30), (12, 1, 20, 20), (30, 20, 36, 28)]
     features(folder / "obj.tsv", {"36": ((40, 30), found)})
@@ -234,37 +221,36 @@ def test_features_replace_the_boxes_and_photos_need_not_be_there(folder):
     assert (first.image.width, first.image.height) == (40, 30)
     assert first.regions is second.regions
     refused = [str(one) for one in dataset.refusals]
-    assert refused[0].startswith("obj.tsv: box 14 of image 36: no detector box stands in for it")
+    assert refused[0].startswith("obj.tsv: box 14 of image 36: no detector box matches")
     assert [one.where for one in dataset.refusals] == [f"box {name} of image 36" for name in (14, 15, 77)]
-    assert "detector boxes stand in for 3 of 6 annotated boxes (median IoU 1.00), 3 refused below IoU 0.5" in (
+    assert "3 of 6 annotated boxes matched with detector boxes (median IoU 1.00), 3 refused below IoU 0.5" in (
         dataset.describe()
     )
 
 
-def test_what_needs_the_pixels_of_an_absent_photo_is_refused_with_the_reason(folder):
-    """Covering needs none until somebody looks."""
+def test_reading_the_pixels_of_a_missing_photo_is_refused(folder):
     (folder / "images" / "36.jpg").unlink()
     features(folder / "obj.tsv", {"36": ((40, 30), [(24, 9, 40, 30)])})
     first = next(iter(Flickr30kEntities(folder, features="obj.tsv")))
     covered = apply((Cover(of="animal"),), first, seed=0)
     assert not covered.region("r0").visible
     for sample in (first, covered):
-        with pytest.raises(RefusedSample, match=r"its photo is not there, only its features.*images=DIR"):
+        with pytest.raises(RefusedSample, match=r"pixels were requested, but the photo is missing.*images=DIR"):
             sample.image.pixels()
 
 
-def test_features_of_another_picture_are_refused(folder):
-    """One of another size costs the captions of its image, a file of other images is told at once."""
+def test_features_of_another_image_are_refused(folder):
+    """Another image size refuses the captions of the image; a file for other images is an error."""
     features(folder / "obj.tsv", {"36": ((41, 30), [(0, 0, 9, 9)])})
     samples, dataset = read(folder, features="obj.tsv")
     assert samples == []
     assert str(dataset.refusals[0]) == (
-        "obj.tsv: sample flickr30k-36-1: its features are of an image of 41 x 30 pixels, it has 40 x 30"
+        "obj.tsv: sample flickr30k-36-1: the features are for an image of 41 x 30 pixels, but the image has 40 x 30"
     )
     features(folder / "other.tsv", {"99": ((40, 30), [(0, 0, 9, 9)])})
-    with pytest.raises(DataError, match="it holds features of other images"):
+    with pytest.raises(DataError, match="must have features of the images of the data set"):
         read(folder, features="other.tsv")
-    with pytest.raises(DataError, match=r"features=no\.tsv names no file"):
+    with pytest.raises(DataError, match=r"features=no\.tsv must name an existing file"):
         read(folder, features="no.tsv")
 
 
@@ -273,11 +259,10 @@ def test_features_of_another_picture_are_refused(folder):
     [
         (lambda folder: (folder / "Sentences" / "36.txt").unlink(), r"found no Sentences/\*\.txt"),
         (lambda folder: (folder / "Annotations" / "36.xml").unlink(), r"found no Annotations/\*\.xml"),
-        (lambda folder: (folder / "images" / "36.jpg").unlink(), r"none of its photos is there; looked in images, "),
+        (lambda folder: (folder / "images" / "36.jpg").unlink(), r"no photo was found; looked in images, "),
     ],
 )
-def test_a_wrong_folder_is_told_what_was_looked_for(folder, break_it, message):
-    """Before anything runs."""
+def test_a_wrong_folder_is_an_error(folder, break_it, message):
     break_it(folder)
     with pytest.raises(DataError, match=message):
         Flickr30kEntities(folder)
@@ -286,22 +271,20 @@ def test_a_wrong_folder_is_told_what_was_looked_for(folder, break_it, message):
 @pytest.mark.parametrize(
     "rest, error, message",
     [
-        ("", UsageError, "needs the folder that holds Sentences and Annotations, got none"),
-        ("X,spilt=val", UsageError, "no option 'spilt': did you mean split?"),
-        ("no/where", DataError, "there is no such folder"),
+        ("", UsageError, "requires the folder with Sentences and Annotations, got none"),
+        ("X,spilt=val", UsageError, "unknown option 'spilt': did you mean split?"),
+        ("no/where", DataError, "the folder does not exist"),
     ],
 )
-def test_options_that_make_no_sense_are_told(rest, error, message):
-    """By name."""
+def test_invalid_options_are_errors(rest, error, message):
     with pytest.raises(error, match=message):
         datasets.open(f"flickr30k-entities:{rest}")
 
 
-def test_named_files_that_are_not_there_are_told(folder):
-    """By the option that named them."""
-    with pytest.raises(DataError, match=r"split=val names no file of image ids; there is no .*val\.txt"):
+def test_missing_specified_files_are_errors(folder):
+    with pytest.raises(DataError, match=r"split=val must name an existing file of image ids; not found: .*val\.txt"):
         read(folder, split="val")
-    with pytest.raises(DataError, match="images=no names no folder"):
+    with pytest.raises(DataError, match="images=no must name an existing folder"):
         read(folder, images="no")
     (folder / "val.txt").write_text("1\n2\n", encoding="utf-8")
     with pytest.raises(DataError, match=r"none of the 2 images of val\.txt has a file in Sentences"):
@@ -320,7 +303,6 @@ def golden(tmp_path):
 
 
 def test_the_official_code_finds_the_same_phrases(tmp_path):
-    """The same entries in the same order, at the same words, which tokenise to the same pieces."""
     found, _ = golden(tmp_path)
     expected = load_file(GOLDEN / "expected.safetensors")
     assert [int(sample.image_id) for sample, _ in found] == expected["entries.image_id"].tolist()
@@ -334,7 +316,7 @@ def test_the_official_code_finds_the_same_phrases(tmp_path):
 
 
 def test_the_official_code_finds_the_same_boxes(tmp_path):
-    """The detector boxes that it hides are those that cover more than half of one of ours, counting whole pixels."""
+    """The official code hides the detector boxes that cover more than half of an annotated box, counting pixels."""
     found, detections = golden(tmp_path)
     hidden = load_file(GOLDEN / "expected.safetensors")["lang4vis.none.features"][:, 1:]
     assert len(found) == len(hidden)
@@ -346,8 +328,7 @@ def test_the_official_code_finds_the_same_boxes(tmp_path):
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="the real records are not beside this checkout")
-def test_a_real_box_is_the_one_that_the_official_notebook_prints(tmp_path):
-    """Both ways in which it is written."""
+def test_a_real_box_equals_that_of_the_official_notebook(tmp_path):
     known = json.loads((REAL / "known_entry.json").read_text(encoding="utf-8"))
     boxes = [boxed(corners, known["known"]["chain_id"]) for corners in known["known"]["boxes_as_in_xml"]]
     line = known["sentence"].replace("A man", f"[/EN#{known['known']['chain_id']}/people A man]")
@@ -369,12 +350,11 @@ def test_real_records_are_read(tmp_path):
     assert [sample.image_id for sample in samples] == ["1000092795"] * 5
     assert [region.id for region in samples[0].regions] == ["1", "4", "4#2", "1+6"]
     assert [phrase.id for sample in samples for phrase in sample.phrases] == ["1", "1", "4", "1", "6", "1"]
-    assert {one.reason for one in dataset.refusals} == {"there is no such file in Annotations"}
+    assert {one.reason for one in dataset.refusals} == {"no such file in Annotations"}
     assert len(dataset.refusals) == 50
 
 
-def test_an_annotation_of_nothing_gives_captions_without_regions(folder):
-    """As COCO's images without instances do."""
+def test_an_empty_annotation_gives_captions_without_regions(folder):
     entities(folder, "36", LINES[:1], annotation("36", []))
     (sample,) = read(folder)[0]
     assert (sample.regions, sample.phrases) == ((), ())

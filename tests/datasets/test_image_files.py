@@ -1,4 +1,4 @@
-"""Image files of a user's folder: each becomes upright RGB of a known size, or is refused with its reason."""
+"""Image files: each is read as upright RGB of a known size, or refused with a reason."""
 
 import contextlib
 import io
@@ -33,8 +33,7 @@ def pixels_of(path):
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.webp", "a.tif"])
-def test_exif_orientation_is_honoured(tmp_path, orientation, name):
-    """Size at opening and pixels at reading are the upright ones, whatever the format."""
+def test_exif_orientation_is_applied_to_size_and_pixels(tmp_path, orientation, name):
     upright = {
         1: COLORS,
         2: COLORS[:, ::-1],
@@ -52,21 +51,18 @@ def test_exif_orientation_is_honoured(tmp_path, orientation, name):
     assert np.abs(pixels_of(path).astype(int) - upright).max() <= (4 if name == "a.jpg" else 0)
 
 
-def test_broken_exif_turns_no_picture(tmp_path):
-    """Metadata that cannot be read are no reason to lose the photo."""
+def test_broken_exif_is_ignored(tmp_path):
     path = saved(tmp_path, Pillow.fromarray(COLORS), "a.jpg", exif=b"Exif\0\0MM\0*\0\0\0\x08\xff\xff")
     assert pixels_of(path).shape == COLORS.shape
 
 
 @pytest.mark.parametrize("mode", ["L", "P", "1", "RGB"])
-def test_plain_modes_become_rgb(tmp_path, mode):
-    """Grayscale, palette, bilevel: as Pillow shows them."""
+def test_plain_modes_are_converted_to_rgb(tmp_path, mode):
     picture = Pillow.fromarray(COLORS).convert(mode)
     np.testing.assert_array_equal(pixels_of(saved(tmp_path, picture)), np.asarray(picture.convert("RGB")))
 
 
-def test_cmyk_becomes_rgb(tmp_path):
-    """A print-ready JPEG: white stays white, and cyan ink is not red."""
+def test_cmyk_is_converted_to_rgb(tmp_path):
     inks = np.zeros((16, 16, 4), np.uint8)
     inks[:, 8:, 0] = 255
     pixels = pixels_of(saved(tmp_path, Pillow.fromarray(inks, "CMYK"), "a.jpg", quality=100)).astype(int)
@@ -75,15 +71,14 @@ def test_cmyk_becomes_rgb(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.tif"])
-def test_sixteen_bits_are_scaled_and_not_clipped(tmp_path, name):
-    """65535 is white and half of it is grey; clipping would make nearly all of it white."""
+def test_sixteen_bits_are_scaled(tmp_path, name):
     levels = (RAMP.astype(np.uint16) * 257).astype(np.uint16)
     picture = Pillow.fromarray(levels)
     np.testing.assert_array_equal(pixels_of(saved(tmp_path, picture, name))[..., 0], RAMP)
 
 
 def test_sixteen_bits_of_colour_are_scaled(tmp_path):
-    """A PNG of three channels with 16 bits each, written by hand because Pillow writes none."""
+    """Pillow cannot write a PNG of three channels with 16 bits, so its bytes are written here."""
     wide = COLORS.astype(">u2") * 257
     rows = b"".join(b"\0" + row.tobytes() for row in wide.astype(">u2"))
     header = struct.pack(">IIBBBBB", 20, 12, 16, 2, 0, 0, 0)
@@ -97,16 +92,14 @@ def _chunk(kind, body):
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
-def test_what_is_transparent_shows_white(tmp_path):
-    """As on a page, and not the colour that an editor left below."""
+def test_transparent_pixels_are_white(tmp_path):
     layers = np.dstack([COLORS, np.where(RAMP > 100, 255, 0).astype(np.uint8)])
     pixels = pixels_of(saved(tmp_path, Pillow.fromarray(layers)))
     np.testing.assert_array_equal(pixels[RAMP <= 100], 255)
     np.testing.assert_array_equal(pixels[RAMP > 100], COLORS[RAMP > 100])
 
 
-def test_a_transparent_palette_colour_shows_white(tmp_path):
-    """A GIF of one frame is a picture."""
+def test_a_transparent_palette_colour_is_white(tmp_path):
     picture = Pillow.fromarray((RAMP > 100).astype(np.uint8), "P")
     picture.putpalette([9, 9, 9, 200, 0, 0])
     pixels = pixels_of(saved(tmp_path, picture, "a.gif", transparency=0))
@@ -116,15 +109,13 @@ def test_a_transparent_palette_colour_shows_white(tmp_path):
 
 @pytest.mark.parametrize("name", ["a.gif", "a.webp", "a.png", "a.tif"])
 def test_animated_files_are_refused(tmp_path, name):
-    """Which frame a caption means is not known."""
     frames = [Pillow.fromarray(COLORS), Pillow.fromarray(255 - COLORS)]
     path = saved(tmp_path, frames[0], name, save_all=True, append_images=frames[1:])
-    with pytest.raises(UnreadableImage, match=r"it is animated or has several pages \(2 frames\)"):
+    with pytest.raises(UnreadableImage, match=r"animated or multi-page image \(2 frames\)"):
         open_image(path, "i")
 
 
-def test_a_photo_with_a_preview_is_one_photo(tmp_path):
-    """Phones write JPEG files with a second picture behind the first."""
+def test_the_preview_of_a_jpeg_is_ignored(tmp_path):
     first = Pillow.fromarray(COLORS)
     path = saved(tmp_path, first, "a.mpo", save_all=True, append_images=[Pillow.fromarray(255 - COLORS)], quality=95)
     assert np.abs(pixels_of(path.rename(tmp_path / "a.jpg")).astype(int) - COLORS).mean() < 20
@@ -132,36 +123,34 @@ def test_a_photo_with_a_preview_is_one_photo(tmp_path):
 
 @pytest.mark.parametrize("name", ["a.png", "a.webp", "a.bmp", "a.gif", "a.tif"])
 def test_a_truncated_file_is_refused_at_opening(tmp_path, name):
-    """Every format but JPEG is decoded once when it is opened."""
+    """All formats except JPEG are decoded when opened."""
     noise = np.random.default_rng(0).integers(0, 256, (40, 40, 3)).astype(np.uint8)
     path = saved(tmp_path, Pillow.fromarray(noise), name)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    with pytest.raises(UnreadableImage, match=r"it cannot be decoded: |it is no image"):
+    with pytest.raises(UnreadableImage, match=r"cannot be decoded: |not an image"):
         open_image(path, "i")
 
 
 def test_a_truncated_jpeg_is_refused_at_reading(tmp_path):
-    """Its header is whole, so it is found when its pixels are asked for: with the image's id and the file."""
     noise = np.random.default_rng(0).integers(0, 256, (40, 40, 3)).astype(np.uint8)
     path = saved(tmp_path, Pillow.fromarray(noise), "a.jpg")
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     image = open_image(path, "coco-5")
-    with pytest.raises(RefusedSample, match=r"coco-5: a\.jpg: it cannot be decoded: .*truncated"):
+    with pytest.raises(RefusedSample, match=r"coco-5: a\.jpg: cannot be decoded: .*truncated"):
         image.pixels()
 
 
 @pytest.mark.parametrize(
     "content", [b"", b"hello", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", b"\xff\xd8\xff"]
 )
-def test_what_is_no_image_is_refused(tmp_path, content):
-    """Empty, text, and PostScript, which is a program and is never run."""
+def test_other_files_are_refused(tmp_path, content):
+    """PostScript is a program and must not be executed."""
     (tmp_path / "a.jpg").write_bytes(content)
-    with pytest.raises(UnreadableImage, match=r"it is no image of a format that is read|it cannot be decoded"):
+    with pytest.raises(UnreadableImage, match=r"not an image in a supported format|cannot be decoded"):
         open_image(tmp_path / "a.jpg", "i")
 
 
 def test_a_decompression_bomb_is_refused(tmp_path):
-    """By the size that its header states, before anything is decoded."""
     header = struct.pack(">IIBBBBB", 60000, 60000, 8, 2, 0, 0, 0)
     body = _chunk(b"IHDR", header) + _chunk(b"IDAT", zlib.compress(b"\0" * 1000)) + _chunk(b"IEND", b"")
     (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + body)
@@ -174,47 +163,42 @@ def test_a_somewhat_too_large_image_is_refused_without_a_warning(tmp_path):
     header = struct.pack(">IIBBBBB", 10000, 10000, 1, 0, 0, 0, 0)
     body = _chunk(b"IHDR", header) + _chunk(b"IDAT", b"") + _chunk(b"IEND", b"")
     (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + body)
-    with pytest.raises(UnreadableImage, match="it has 10000 x 10000 pixels, more than 89478485"):
+    with pytest.raises(UnreadableImage, match="the image has 10000 x 10000 pixels, more than 89478485"):
         open_image(tmp_path / "a.png", "i")
 
 
-def test_numbers_without_a_range_are_refused(tmp_path):
-    """A depth map in floating point says nowhere what is white."""
+def test_pixel_values_without_a_range_are_refused(tmp_path):
     path = saved(tmp_path, Pillow.fromarray(RAMP.astype(np.float32)), "a.tif")
-    with pytest.raises(UnreadableImage, match=r"numbers without a stated range \(mode F\)"):
+    with pytest.raises(UnreadableImage, match=r"pixel values have no defined range \(mode F\)"):
         open_image(path, "i")
 
 
-def test_what_is_missing_or_no_file_is_refused(tmp_path):
-    """A folder, and a pipe that would wait for ever."""
+def test_missing_files_folders_and_pipes_are_refused(tmp_path):
     os.mkfifo(tmp_path / "pipe.jpg")
     for name in ("none.jpg", ".", "pipe.jpg"):
-        with pytest.raises(UnreadableImage, match="there is no such file"):
+        with pytest.raises(UnreadableImage, match="the file does not exist"):
             open_image(tmp_path / name, "i")
 
 
 @pytest.mark.parametrize("name", ["../a.png", "x/../../a.png", "/etc/hostname", "C:\\a.png", "\\a.png", "..\\a.png"])
-def test_a_path_that_leaves_the_folder_is_refused(tmp_path, name):
-    """On every system's terms."""
-    with pytest.raises(UnreadableImage, match="the path leaves the image folder"):
+def test_a_path_outside_the_folder_is_refused(tmp_path, name):
+    with pytest.raises(UnreadableImage, match="the path is outside the image folder"):
         inside(tmp_path, name)
 
 
-def test_a_link_that_leaves_the_folder_is_refused(tmp_path):
-    """A link within it is a file like any other."""
+def test_a_link_out_of_the_folder_is_refused(tmp_path):
     folder = tmp_path / "images"
     folder.mkdir()
     saved(tmp_path, Pillow.fromarray(COLORS), "outside.png")
     saved(folder, Pillow.fromarray(COLORS), "a.png")
     (folder / "out.png").symlink_to(tmp_path / "outside.png")
     (folder / "in.png").symlink_to(folder / "a.png")
-    with pytest.raises(UnreadableImage, match="a link that leaves the image folder"):
+    with pytest.raises(UnreadableImage, match="a link out of the image folder"):
         inside(folder, "out.png")
     assert inside(folder, "in.png").is_file()
 
 
-def test_equal_files_are_one_image_and_travel(tmp_path):
-    """The key is of the bytes, and the recipe can be sent to another process."""
+def test_equal_files_have_equal_keys_and_can_be_pickled(tmp_path):
     first = open_image(saved(tmp_path, Pillow.fromarray(COLORS), "a.png"), "one")
     (tmp_path / "b.png").write_bytes((tmp_path / "a.png").read_bytes())
     second = open_image(tmp_path / "b.png", "two")
@@ -223,8 +207,7 @@ def test_equal_files_are_one_image_and_travel(tmp_path):
     np.testing.assert_array_equal(sent.pixels(), COLORS)
 
 
-def test_broken_files_of_every_kind_end_in_a_reason(tmp_path):
-    """Bytes flipped at random in valid files: an image, or a refusal, and never another error."""
+def test_corrupted_files_are_read_or_refused(tmp_path):
     rng = np.random.default_rng(0)
     for name in ("a.jpg", "a.png", "a.webp", "a.gif", "a.tif", "a.bmp", "a.ppm"):
         buffer = io.BytesIO()

@@ -1,4 +1,4 @@
-"""`vlaudit.datasets.open`: by name, ours or another package's; what nobody has is told with what was meant."""
+"""`vlaudit.datasets.open` for built-in data sets, entry points and unknown names."""
 
 import subprocess
 import sys
@@ -13,7 +13,6 @@ from vlaudit.errors import UsageError
 
 
 def test_scenes_are_a_data_set():
-    """By name alone, and with options."""
     dataset = datasets.open("scenes:n=3,seed=5")
     assert isinstance(dataset, Dataset)
     assert len(list(dataset)) == 3
@@ -24,17 +23,16 @@ def test_scenes_are_a_data_set():
 @pytest.mark.parametrize(
     "spec, message",
     [
-        ("cocoa:x", "--data cocoa:x: there is no data set named 'cocoa': did you mean coco?"),
+        ("cocoa:x", "--data cocoa:x: unknown data set 'cocoa': did you mean coco?"),
         ("scene", "did you mean scenes?"),
-        ("zzz", "there is no data set named 'zzz'; there are: scenes, coco, flickr30k-entities, visual-genome"),
-        ("", "there is no data set named ''; there are: scenes, coco, flickr30k-entities, visual-genome"),
+        ("zzz", "unknown data set 'zzz'; available: scenes, coco, flickr30k-entities, visual-genome"),
+        ("", "unknown data set ''; available: scenes, coco, flickr30k-entities, visual-genome"),
     ],
 )
-def test_an_unknown_name_is_told_with_the_nearest(spec, message):
-    """Or with all there are."""
-    with pytest.raises(UsageError) as told:
+def test_an_unknown_name_is_an_error_with_similar_names(spec, message):
+    with pytest.raises(UsageError) as caught:
         datasets.open(spec)
-    assert message in str(told.value)
+    assert message in str(caught.value)
 
 
 def provided(monkeypatch, value):
@@ -42,22 +40,19 @@ def provided(monkeypatch, value):
     monkeypatch.setattr(datasets, "entry_points", entries.select)
 
 
-def test_another_package_can_add_one(monkeypatch):
-    """Through the entry point group; the function gets what stands after the colon."""
+def test_an_entry_point_adds_a_data_set(monkeypatch):
     provided(monkeypatch, "vlaudit.datasets.scenes:from_spec")
     assert datasets.names() == ("scenes", "coco", "flickr30k-entities", "visual-genome", "theirs")
     assert len(list(datasets.open("theirs:n=2"))) == 2
 
 
-def test_an_entry_point_that_is_no_function_is_told(monkeypatch):
-    """By its name."""
+def test_an_entry_point_that_is_not_callable_is_an_error(monkeypatch):
     provided(monkeypatch, "vlaudit.samples:COLORS")
     with pytest.raises(UsageError, match=r"the entry point 'theirs' of group vlaudit\.datasets must name a function"):
         datasets.open("theirs")
 
 
-def test_importing_the_package_reads_nothing():
-    """Neither the world nor Pillow is loaded before a data set is opened."""
+def test_importing_the_package_loads_no_data_set():
     script = (
         "import sys, vlaudit.datasets; print([m for m in sys.modules if m.startswith(('PIL', 'vlaudit.datasets.'))])"
     )
@@ -75,10 +70,9 @@ def test_importing_the_package_reads_nothing():
     ],
 )
 def test_options_follow_the_head(text, expected):
-    """A comma in a folder's name is no border."""
+    """A folder name may contain a comma."""
     assert parse_options(text, ("images", "captions")) == expected
 
 
-def test_a_refusal_reads_as_file_place_and_reason():
-    """As it stands in a report."""
+def test_a_refusal_is_shown_as_file_location_and_reason():
     assert str(Refusal("a.json", "annotations[3]", "it has no 'id'")) == "a.json: annotations[3]: it has no 'id'"

@@ -1,4 +1,4 @@
-"""Laws of what is said of a scene: it is true, its spans are exact, and it does not give itself away."""
+"""Properties of scene captions: they are true, their spans are exact, and no word reveals another."""
 
 from collections import Counter
 
@@ -21,7 +21,7 @@ from vlaudit.datasets.scenes import (
     words,
 )
 from vlaudit.datasets.scenes.captions import MAX_WORDS, MIN_WORDS
-from vlaudit.datasets.scenes.pairs import LONGEST, joint_of
+from vlaudit.datasets.scenes.pairs import MAX_WORDS_WITH_HINT, joint_of
 from vlaudit.samples import PHRASE_TYPES, words_of
 
 indices, variants = st.integers(0, 3000), st.integers(0, 4)
@@ -52,7 +52,7 @@ SAYS = {
 
 @given(indices, variants)
 @settings(max_examples=50)
-def test_every_asked_word_is_true_of_the_regions_that_answer_it(index, variant):
+def test_every_slot_is_true_of_its_regions(index, variant):
     drawn = sample(SEED, index, variant)
     assert drawn.slots
     for slot in drawn.slots:
@@ -68,7 +68,7 @@ def test_every_asked_word_is_true_of_the_regions_that_answer_it(index, variant):
 
 @given(indices, variants)
 @settings(max_examples=50)
-def test_what_a_caption_says_of_two_things_is_a_relation_of_theirs(index, variant):
+def test_a_caption_states_only_relations_of_the_sample(index, variant):
     drawn = sample(SEED, index, variant)
     named = {name for phrase in drawn.phrases for name in phrase.region_ids}
     shown = {rel.predicate for rel in drawn.relations if {rel.subject, rel.object} <= named | {"scenery"}}
@@ -79,7 +79,7 @@ def test_what_a_caption_says_of_two_things_is_a_relation_of_theirs(index, varian
 
 @given(indices, variants)
 @settings(max_examples=50)
-def test_phrases_are_whole_words_that_name_shown_regions(index, variant):
+def test_phrases_are_whole_words_with_visible_regions(index, variant):
     drawn = sample(SEED, index, variant)
     starts, ends = zip(*words_of(drawn.caption), strict=True)
     taken = 0
@@ -99,7 +99,7 @@ def test_phrases_are_whole_words_that_name_shown_regions(index, variant):
 
 @given(indices, variants)
 @settings(max_examples=50)
-def test_a_caption_is_plain_and_within_its_length(index, variant):
+def test_a_caption_is_lower_case_and_of_limited_length(index, variant):
     drawn = sample(SEED, index, variant)
     spoken = drawn.caption.split(" ")
     assert MIN_WORDS <= len(spoken) <= MAX_WORDS
@@ -110,7 +110,7 @@ def test_a_caption_is_plain_and_within_its_length(index, variant):
 
 @given(indices, variants)
 @settings(max_examples=50)
-def test_no_answer_stands_elsewhere_in_its_caption(index, variant):
+def test_no_answer_occurs_elsewhere_in_its_caption(index, variant):
     drawn = sample(SEED, index, variant)
     spoken = Counter(drawn.caption.split())
     for slot in drawn.slots:
@@ -127,17 +127,17 @@ def test_a_hint_makes_the_word_likely_without_naming_it(index, variant):
         hint, copy = hint_for(drawn, slot), copy_hint_for(drawn, slot)
         if hint:
             assert drawn.text(slot) not in hint.split()
-            assert len(f"{drawn.caption} {hint}".split()) <= LONGEST
+            assert len(f"{drawn.caption} {hint}".split()) <= MAX_WORDS_WITH_HINT
         assert copy is None or copy.split().count(drawn.text(slot)) == 1
 
 
 @pytest.mark.parametrize("word", words.HINTS)
-def test_no_hint_holds_a_form_of_its_word(word):
+def test_no_hint_contains_a_form_of_its_word(word):
     forms = {word, *(word + ending for ending in ("s", "es", "ed", "er", "ers", "ing", "y"))}
     assert not forms & set(words.HINTS[word].split())
 
 
-def test_every_word_that_can_be_asked_for_has_one_hint_of_its_own():
+def test_every_answer_has_a_hint_of_its_own():
     answers = {word for kind, words_ in words.CANDIDATES.items() if "side" not in kind for word in words_}
     assert set(words.HINTS) == answers
     assert len(set(words.HINTS.values())) == len(answers)
@@ -170,7 +170,7 @@ def test_a_joint_divides_a_caption_into_two_clauses(index, variant):
 
 
 def test_both_orders_of_clauses_occur():
-    """A model that is asked to read exchanged clauses has seen both orders."""
+    """The text-order control needs a model trained on both orders."""
     orders = set()
     for index in range(60):
         kinds = [slot.kind for slot in sample(2, index).slots if slot.kind in ("person", "animal", "vehicle", "object")]
@@ -186,12 +186,12 @@ def test_a_scene_has_several_captions():
 
 
 def test_an_edited_scene_is_described_by_the_same_template():
-    """What a caption says of everything else stays when one thing changes its colour."""
+    """Changing the colour of one thing changes only the words about it."""
     from vlaudit.datasets.scenes import recolored
 
     drawn = next(s for s in (sample(0, i) for i in range(99)) if any(slot.kind == "color" for slot in s.slots))
     slot = next(slot for slot in drawn.slots if slot.kind == "color")
     scene = scene_of(drawn)
     color = foils(scene, drawn, slot)[0]
-    said = describe(recolored(scene, slot.region_ids[0], color), 0).text
-    assert said == drawn.caption.replace(drawn.text(slot), color)
+    text = describe(recolored(scene, slot.region_ids[0], color), 0).text
+    assert text == drawn.caption.replace(drawn.text(slot), color)

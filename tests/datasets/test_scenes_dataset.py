@@ -1,4 +1,4 @@
-"""The world as a data set, and what its samples answer to perturbations."""
+"""Scenes as a data set, and the interface of their samples to perturbations."""
 
 import pickle
 
@@ -17,7 +17,7 @@ indices = st.integers(0, 2000)
 SEED = 9
 
 
-def test_a_data_set_is_its_first_scenes_whatever_the_limit():
+def test_scenes_do_not_depend_on_the_limit():
     few, more = list(Scenes(3, limit=4)), list(Scenes(3, limit=9))
     assert few == more[:4]
     assert len({drawn.id for drawn in more}) == 9
@@ -26,7 +26,7 @@ def test_a_data_set_is_its_first_scenes_whatever_the_limit():
     assert len({drawn.image.key for drawn in more}) == 9
 
 
-def test_another_seed_is_another_world():
+def test_scenes_depend_on_the_seed():
     assert [s.caption for s in Scenes(0, limit=5)] != [s.caption for s in Scenes(1, limit=5)]
 
 
@@ -34,7 +34,7 @@ def test_another_seed_is_another_world():
     ("spec", "expected"),
     [("", Scenes()), ("seed=3,n=50", Scenes(3, 50)), ("n=2", Scenes(0, 2))],
 )
-def test_a_spec_names_seed_and_number(spec, expected):
+def test_a_spec_states_seed_and_number(spec, expected):
     assert from_spec(spec) == expected
     assert expected.describe() == f"scenes: {expected.limit} drawn from seed {expected.seed}"
 
@@ -44,19 +44,19 @@ def test_a_spec_names_seed_and_number(spec, expected):
     [
         ("seed=-1", "seed must be 0 or more, got -1"),
         ("n=0", "must be 1 or more, got 0"),
-        ("n=many", "n must be a whole number, got 'many'"),
-        ("size=3", "no option 'size'"),
+        ("n=many", "n must be an integer, got 'many'"),
+        ("size=3", "unknown option 'size'"),
         ("photos", "takes seed=INTEGER and n=INTEGER, got 'photos'"),
     ],
 )
-def test_a_spec_that_cannot_be_used_says_why(spec, says):
+def test_an_invalid_spec_is_an_error(spec, says):
     with pytest.raises(UsageError, match=says):
         from_spec(spec)
 
 
 @given(indices)
 @settings(max_examples=25)
-def test_the_image_shows_the_world_and_travels(index):
+def test_a_sample_can_be_pickled_and_shows_its_scene(index):
     drawn = sample(SEED, index)
     assert drawn.world.shown_by(drawn)
     sent = pickle.loads(pickle.dumps(drawn))  # noqa: S301 - what it reads was written here
@@ -66,7 +66,7 @@ def test_the_image_shows_the_world_and_travels(index):
     assert not edited.world.shown_by(edited)
 
 
-def test_a_world_answers_what_perturbations_ask():
+def test_a_world_implements_the_protocols_of_perturbations():
     world = sample(0, 0).world
     for protocol in (Redrawable, Hinting, Foiling, Clausal):
         assert isinstance(world, protocol)
@@ -74,7 +74,7 @@ def test_a_world_answers_what_perturbations_ask():
 
 @given(indices, st.integers(0, 99))
 @settings(max_examples=25)
-def test_a_moved_thing_keeps_the_caption_true_and_the_rest_in_place(index, seed):
+def test_moving_a_thing_keeps_the_caption_true_and_other_things_in_place(index, seed):
     drawn = sample(SEED, index)
     for thing in scene_of(drawn).things:
         try:
@@ -99,11 +99,11 @@ def test_a_moved_thing_keeps_the_caption_true_and_the_rest_in_place(index, seed)
 
 @given(indices)
 @settings(max_examples=25)
-def test_what_is_worn_or_held_is_not_moved_and_scenery_has_no_colour(index):
+def test_worn_and_held_things_cannot_be_moved_nor_scenery_recoloured(index):
     drawn = sample(SEED, index)
     for thing in scene_of(drawn).things:
         if thing.holder:
-            with pytest.raises(RefusedSample, match="must stand by itself"):
+            with pytest.raises(RefusedSample, match="must name a free-standing thing"):
                 drawn.world.moved(drawn, thing.id, np.random.default_rng(0))
     with pytest.raises(RefusedSample, match="thing_id must be one of"):
         drawn.world.recolored(drawn, "scenery", "red")
@@ -111,7 +111,7 @@ def test_what_is_worn_or_held_is_not_moved_and_scenery_has_no_colour(index):
 
 @given(indices, st.data())
 @settings(max_examples=25)
-def test_a_recoloured_region_shows_its_new_colour(index, data):
+def test_a_recoloured_region_has_the_new_colour(index, data):
     drawn = sample(SEED, index)
     region = data.draw(st.sampled_from([r for r in drawn.regions if set(r.attributes) & set(drawn.world.colors)]))
     if region.label == "hair":
@@ -122,7 +122,7 @@ def test_a_recoloured_region_shows_its_new_colour(index, data):
     assert [r for r in after.regions if r.id != region.id] == [r for r in drawn.regions if r.id != region.id]
 
 
-def test_a_thing_that_is_gone_is_named_by_no_phrase():
+def test_phrases_do_not_refer_to_removed_things():
     drawn = next(s for s in Scenes(0, 50) if any(slot.kind == "animal" for slot in s.slots))
     slot = next(slot for slot in drawn.slots if slot.kind == "animal")
     after = redrawn(drawn, without(scene_of(drawn), slot.region_ids[0]))
@@ -132,7 +132,7 @@ def test_a_thing_that_is_gone_is_named_by_no_phrase():
     ]
 
 
-def test_the_world_has_every_type_of_phrase_and_every_relation():
+def test_all_phrase_types_and_relations_occur():
     types, predicates, plural = set(), set(), False
     for drawn in Scenes(0, 150):
         types |= {phrase.type for phrase in drawn.phrases}
@@ -143,13 +143,13 @@ def test_the_world_has_every_type_of_phrase_and_every_relation():
     assert plural
 
 
-def test_a_batch_is_the_scenes_one_by_one():
+def test_a_batch_equals_single_scenes():
     pixels, scenes = batch(2, 5, 3)
     assert scenes == [compose(2, index) for index in (5, 6, 7)]
     np.testing.assert_array_equal(pixels[1], draw(scenes[1]))
     assert boxes(scenes[0])["scenery"].area == 96 * 96
 
 
-def test_a_sample_of_another_origin_has_no_scene():
+def test_only_drawn_samples_have_a_scene():
     with pytest.raises(UsageError, match="must be drawn from a scene"):
         scene_of(Sample("a", "a", None, "a dog"))

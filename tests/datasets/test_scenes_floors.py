@@ -1,4 +1,4 @@
-"""What captions give away about themselves, measured."""
+"""Text-only accuracy of scene captions."""
 
 import json
 import subprocess
@@ -19,7 +19,7 @@ asked = floors._questions(0, 0, 3000)
 print(json.dumps({
     "floors": measured,
     "answers": {kind: Counter(answer for _, answer in found) for kind, found in asked.items()},
-    "said": sorted({word for found in asked.values() for text, answer in found for word in (*text.split(), answer)}),
+    "words": sorted({word for found in asked.values() for text, answer in found for word in (*text.split(), answer)}),
 }))
 """
 
@@ -32,8 +32,8 @@ def measured():
 
 
 @pytest.mark.parametrize("kind", words.CANDIDATES)
-def test_captions_give_their_answers_hardly_away(kind, measured):
-    """A reader of captions alone stays near chance; the margin is about three standard errors of the smallest kind."""
+def test_text_only_accuracy_is_near_chance(kind, measured):
+    """The margin is about three standard errors of the rarest kind."""
     floor = floors.Floor(*measured["floors"][kind])
     assert floor.asked > 150
     assert floor.chance == 1 / len(words.candidates(kind))
@@ -52,11 +52,11 @@ def test_no_answer_is_much_more_frequent_than_another(kind, measured):
 def test_the_grammar_uses_its_whole_vocabulary(measured):
     of_hints = {word for hint in (*words.HINTS.values(), words.COPY_HINT) for word in hint.split()}
     assert 150 <= len(words.vocabulary()) <= 250
-    assert set(words.vocabulary()) - set(measured["said"]) - of_hints == {"head"}  # a label of regions only
+    assert set(words.vocabulary()) - set(measured["words"]) - of_hints == {"head"}  # a label of regions only
 
 
-def test_a_leak_is_found(monkeypatch):
-    """Captions whose preposition tells the place are read without an image."""
+def test_text_only_accuracy_detects_a_leak(monkeypatch):
+    """The preposition of these captions determines the place."""
 
     def leaky(scene):
         told = "on" if scene.scenery == "beach" else f"in{scene.scenery}"
@@ -71,8 +71,8 @@ def test_a_leak_is_found(monkeypatch):
         floors._questions.cache_clear()
 
 
-def test_a_floor_that_cannot_be_measured_says_why():
+def test_an_unknown_kind_or_too_few_captions_are_errors():
     with pytest.raises(UsageError, match="kind must be one of color"):
         floors.caption_floor("weather")
-    with pytest.raises(UsageError, match="large enough to ask for vehicle"):
+    with pytest.raises(UsageError, match="large enough to contain vehicle slots"):
         floors.caption_floor("vehicle", train=2, test=1)

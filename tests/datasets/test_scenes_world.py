@@ -1,4 +1,4 @@
-"""Laws of scenes as values: what is drawn, where it is, and what an edit leaves alone."""
+"""Properties of scenes as values: pixels, boxes, and the effects of edits."""
 
 import hashlib
 import os
@@ -74,7 +74,7 @@ def test_replacing_a_thing_changes_no_pixel_outside_the_old_and_the_new_box(inde
 
 @given(indices, st.data())
 @settings(max_examples=30)
-def test_moving_or_removing_a_thing_leaves_the_rest(index, data):
+def test_moving_or_removing_a_thing_changes_nothing_else(index, data):
     scene = compose(SEED, index)
     thing = data.draw(st.sampled_from([thing for thing in scene.things if not thing.holder]))
     after = moved(scene, thing.id, data.draw(st.integers(20, 76)))
@@ -89,7 +89,7 @@ def test_moving_or_removing_a_thing_leaves_the_rest(index, data):
 
 @given(indices)
 @settings(max_examples=30)
-def test_the_other_hand_takes_over_and_twice_is_nothing(index):
+def test_swapping_hands_twice_is_the_identity(index):
     scene = compose(SEED, index)
     for person in scene.people():
         held = [thing for thing in scene.held_by(person.id) if thing.hand]
@@ -105,7 +105,7 @@ def test_the_other_hand_takes_over_and_twice_is_nothing(index):
 
 @given(indices, st.sampled_from(words.SCENERY))
 @settings(max_examples=30)
-def test_another_place_moves_nothing(index, name):
+def test_changing_the_scenery_keeps_all_boxes(index, name):
     scene = compose(SEED, index)
     assert boxes(with_scenery(scene, name)) == boxes(scene)
 
@@ -121,7 +121,7 @@ def test_boxes_are_whole_pixels_inside_the_image(index):
 
 @given(indices)
 @settings(max_examples=30)
-def test_a_box_is_tight_around_what_is_seen_of_a_thing_alone(index):
+def test_a_box_is_tight_around_the_thing(index):
     scene = compose(SEED, index)
     thing = next(thing for thing in scene.things if not thing.holder)
     for other in scene.things:
@@ -191,8 +191,8 @@ print(state.hexdigest())
 """
 
 
-def test_another_process_draws_the_same_bytes():
-    """Nothing depends on the order of a set or on what was drawn before."""
+def test_another_process_draws_equal_pixels():
+    """Drawing must not depend on set order or on earlier draws."""
     prints = set()
     for hash_seed in ("1", "2"):
         environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
@@ -218,12 +218,12 @@ def test_another_process_draws_the_same_bytes():
         (lambda scene: recolored(scene, "nobody", "red"), "thing_id must be one of"),
         (lambda scene: recolored(scene, scene.people()[0].id, "red"), "has none"),
         (lambda scene: recolored(scene, f"{scene.people()[0].id}.top", "orange"), "color must be one of red"),
-        (lambda scene: moved(scene, f"{scene.people()[0].id}.top", 5), "stands by itself"),
+        (lambda scene: moved(scene, f"{scene.people()[0].id}.top", 5), "must name a free-standing thing"),
         (lambda scene: replaced(scene, scene.people()[0].id, "dog"), "kind must be one of man"),
         (lambda scene: with_scenery(scene, "moon"), "name must be one of park"),
     ],
 )
-def test_an_edit_that_makes_no_sense_says_why(edit, says):
+def test_an_invalid_edit_is_an_error(edit, says):
     scene = next(scene for scene in (compose(0, index) for index in range(50)) if scene.people())
     with pytest.raises(UsageError, match=says):
         edit(scene)

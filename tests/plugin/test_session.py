@@ -204,7 +204,7 @@ def test_data_that_cannot_be_asked_at_all_fail_nothing_but_the_gate(audit):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--data", "cocoo:x"), "*there is no data set named 'cocoo'*coco*"),
+        (("--data", "cocoo:x"), "*unknown data set 'cocoo'*coco*"),
         (("--data", "coco:nowhere"), "*nowhere*"),
         (("--limit", "-3"), "*--limit must be a whole number of at least 1, got '-3'*"),
         (("--seed", "x"), "*--seed must be a whole number of at least 0, got 'x'*"),

@@ -1,6 +1,6 @@
-"""Data sets: read one annotation format, or draw one world, into samples.
+"""Data sets: read an annotation format, or draw synthetic scenes, into samples.
 
-`open("coco:DIR")` opens one by its name; importing this package reads nothing.
+`open("coco:DIR")` opens a data set by name. Importing this package reads no files.
 """
 
 from __future__ import annotations
@@ -20,14 +20,13 @@ _BUILT_IN = {
     "flickr30k-entities": "vlaudit.datasets.flickr30k",
     "visual-genome": "vlaudit.datasets.visual_genome",
 }
-"""Name to module; each has `from_spec(text) -> Dataset` for what stands after the colon."""
+"""Module of each built-in data set, with a function `from_spec(text) -> Dataset` for the text after the colon."""
 
 
-def open(spec: str) -> Dataset:  # noqa: A001 - `datasets.open` is what it is; nothing here opens a file
-    """Return the data set that `NAME` or `NAME:REST` names; `REST` is the data set's own (a folder, options).
+def open(spec: str) -> Dataset:  # noqa: A001 - read as `datasets.open`; nothing here calls the built-in
+    """Return the data set `NAME` or `NAME:REST`; `REST` is specific to the data set (a folder, options).
 
-    Raises `UsageError` for a name that nobody has or a rest that makes no sense, `DataError` where it cannot
-    be opened.
+    Raises `UsageError` for an unknown name or invalid options, and `DataError` if the data set cannot be opened.
     """
     name, _, rest = spec.partition(":")
     if name in _BUILT_IN:
@@ -35,18 +34,18 @@ def open(spec: str) -> Dataset:  # noqa: A001 - `datasets.open` is what it is; n
         return from_spec(rest)
     for entry in entry_points(group="vlaudit.datasets", name=name):
         return _checked(name, entry.load())(rest)
-    raise UsageError(f"--data {spec}: there is no data set named {name!r}{nearest(name, names())}")
+    raise UsageError(f"--data {spec}: unknown data set {name!r}{nearest(name, names())}")
 
 
 def names() -> tuple[str, ...]:
-    """Return the names that can be opened: ours, then those of installed packages (group `vlaudit.datasets`)."""
+    """Return the names of the built-in data sets, then those of installed packages (group `vlaudit.datasets`)."""
     return tuple(dict.fromkeys([*_BUILT_IN, *sorted(entry_points(group="vlaudit.datasets").names)]))
 
 
 def _checked(name: str, loaded: object) -> Callable[[str], Dataset]:
     if not callable(loaded):
         raise UsageError(
-            f"the entry point {name!r} of group vlaudit.datasets must name a function from the text after the "
-            f"colon to a data set, got {type(loaded).__name__}"
+            f"the entry point {name!r} of group vlaudit.datasets must name a function that takes the text after the "
+            f"colon and returns a data set, got {type(loaded).__name__}"
         )
     return loaded

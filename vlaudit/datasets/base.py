@@ -1,4 +1,4 @@
-"""What a data set is: samples one after another, and what it refused on the way."""
+"""The data set protocol: an iterable of samples, with a list of refused records."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from vlaudit.samples import Sample
 
 @dataclass(frozen=True)
 class Refusal:
-    """A record that gives no sample: in which file, where in it, and why."""
+    """A refused record: its file, its location in the file, and the reason."""
 
     file: str
     where: str
@@ -25,29 +25,29 @@ class Refusal:
 
 @runtime_checkable
 class Dataset(Protocol):
-    """Samples in an order that never changes, and the records that were refused.
+    """An iterable of samples in a fixed order, with a list of refused records.
 
-    Iterating reads lazily, so that a limit reads no more than it needs; every iteration gives equal samples.
-    `refusals` holds what was refused among the records read so far, each once. An image that turns out to be
-    broken only when its pixels are decoded raises `RefusedSample` there, and whoever decodes counts it.
+    Iteration is lazy, so that a limit reads no more than necessary, and every iteration yields equal samples.
+    `refusals` contains every refused record among those read so far once. An image whose pixels cannot be decoded
+    raises `RefusedSample` at decoding; the caller counts it.
     """
 
     name: str
     refusals: list[Refusal]
 
     def __iter__(self) -> Iterator[Sample]:
-        """Give the samples."""
+        """Yield the samples."""
         ...
 
     def describe(self) -> str:
-        """Return one line for the report's banner: what was read, from where, and how much of it."""
+        """Return one line for the report: the source of the data and the numbers of records read."""
         ...
 
 
 def parse_options(text: str, known: Sequence[str]) -> tuple[str, dict[str, str]]:
-    """Return the head and the options of `"HEAD,name=value,..."`; `UsageError` for a name that is not known.
+    """Split `"HEAD,name=value,..."` into head and options; raise `UsageError` for an unknown option.
 
-    A comma that no `name=` follows belongs to what stands before it, so that a folder may hold one.
+    A comma that is not followed by `name=` belongs to the preceding value, so that a folder name may contain one.
 
     >>> parse_options("my, photos,captions=a.json", ("captions", "images"))
     ('my, photos', {'captions': 'a.json'})
@@ -59,6 +59,6 @@ def parse_options(text: str, known: Sequence[str]) -> tuple[str, dict[str, str]]
     for option in rest:
         name, value = option.split("=", 1)
         if name not in known:
-            raise UsageError(f"--data has no option {name!r}{nearest(name, known)}")
+            raise UsageError(f"--data: unknown option {name!r}{nearest(name, known)}")
         options[name] = value
     return head, options

@@ -1,8 +1,7 @@
-"""COCO captions: the captions JSON beside its images (`coco:DIR`), and the boxes of its instances where they are there.
+"""COCO captions: a captions JSON file with its images (`coco:DIR`), and the boxes of its instances if available.
 
-Format: Chen et al. 2015, "Microsoft COCO Captions", as in captions_val2017.json: an object with `images`
-(records with `id` and `file_name`) and `annotations` (records with `id`, `image_id` and `caption`). What is
-refused, and in which words: docs/data.md.
+Format: Chen et al. 2015, "Microsoft COCO Captions", as in captions_val2017.json: an object with `images` (records with
+`id` and `file_name`) and `annotations` (records with `id`, `image_id` and `caption`). See docs/data.md for refusals.
 """
 
 from __future__ import annotations
@@ -34,13 +33,13 @@ _ANNOTATION: Types = {"id": (int, str), "image_id": (int, str), "caption": str}
 
 
 def from_spec(text: str) -> CocoCaptions:
-    """Return the data set that `DIR[,captions=FILE][,images=DIR]` names; both options are relative to the first DIR.
+    """Return the data set `DIR[,captions=FILE][,images=DIR]`; both options are relative to the first DIR.
 
-    Raises `UsageError` for options that do not exist, `DataError` where the folder holds no such data set.
+    Raises `UsageError` for unknown options, and `DataError` if the folder does not contain the data set.
     """
     folder, options = parse_options(text, ("captions", "images"))
     if not folder:
-        raise UsageError("--data coco:DIR needs the folder that holds the captions and the images, got none")
+        raise UsageError("--data coco:DIR requires the folder with the captions and the images, got none")
     return CocoCaptions(Path(folder), **options)
 
 
@@ -50,14 +49,14 @@ class _Caption(NamedTuple):
 
 
 class CocoCaptions:
-    """One sample a caption, the captions of an image one after another, in the order of the captions file.
+    """COCO captions as a data set: one sample per caption, grouped by image, in the order of the captions file.
 
-    Opening reads the JSON and refuses what is wrong in it; image files are opened, and refused, as iteration
-    reaches them, each once, so that a limit on a folder of 100,000 images stays cheap. A refusal stands for
-    one caption that gives no sample, or for one malformed record. Captions are stripped, and inner runs of
-    white space are one space. Slots are mined (`mining`); with instances_*.json beside the captions, regions
-    are its boxes (`coco_boxes`). The `world` of each sample answers `hint` and `copy_hint` from the other
-    people's captions of its image.
+    Construction reads the JSON and refuses invalid records. Image files are opened, or refused, once during iteration,
+    so that a limit is cheap for a folder of 100,000 images. A refusal represents one caption without a sample, or one
+    malformed record. Leading and trailing white space of captions is removed, and inner white space becomes single
+    spaces. Slots are mined from the captions (`mining`). If the folder of the captions contains instances_*.json, its
+    boxes become regions (`coco_boxes`). The `world` of a sample provides `hint` and `copy_hint` from the other
+    captions of its image.
     """
 
     name = "coco"
@@ -78,7 +77,7 @@ class CocoCaptions:
         self._opened: dict[str, Image | None] = {}
 
     def __iter__(self) -> Iterator[Sample]:
-        """Give the samples; an image that was refused before is not refused again."""
+        """Yield the samples; repeated iterations add no refusals."""
         for image_id, captions in self._captions.items():
             first = image_id not in self._opened
             if first:
@@ -88,7 +87,7 @@ class CocoCaptions:
                 yield from self._samples(image_id, image, captions, self._regions(image_id, image, first=first))
 
     def describe(self) -> str:
-        """Return what was read so far: the file, images and captions, and how many records were refused."""
+        """Return the file and the numbers of images, captions and refused records read so far, as one line."""
         read = [image_id for image_id, image in self._opened.items() if image is not None]
         captions = sum(len(self._captions[image_id]) for image_id in read)
         boxes = "with boxes" if self._boxes else "no boxes"
@@ -101,7 +100,7 @@ class CocoCaptions:
         self.refusals.append(Refusal(self.file.name, where, reason))
 
     def _unique_images(self, listed: Sequence[Record]) -> dict[str, Record]:
-        """Return the image records by id: one that is repeated counts once, an id of two files counts for neither."""
+        """Return the image records by id; of equal records the first is kept, of an id with two files none."""
         files: dict[str, set[str]] = {}
         for record in listed:
             files.setdefault(str(record["id"]), set()).add(record["file_name"])
@@ -111,23 +110,23 @@ class CocoCaptions:
             if len(files[identity]) > 1:
                 self._refuse(f"image {identity}", f"the id names {len(files[identity])} different files")
             elif identity in unique:
-                self._refuse(f"image {identity}", "the id is there twice; the first record is kept")
+                self._refuse(f"image {identity}", "duplicate id; the first record is kept")
             else:
                 unique[identity] = record
         return unique
 
     def _grouped(self, written: Sequence[Record]) -> dict[str, tuple[_Caption, ...]]:
-        """Return the captions by image, both in the order in which the file first names them."""
+        """Return the captions by image, both in the order of their first occurrence in the file."""
         groups: dict[str, list[_Caption]] = {}
         seen: set[str] = set()
         for record in written:
             caption = _Caption(str(record["id"]), " ".join(record["caption"].split()))
             if caption.id in seen:
-                self._refuse(f"caption {caption.id}", "the id is there twice; the first record is kept")
+                self._refuse(f"caption {caption.id}", "duplicate id; the first record is kept")
             elif not words_of(caption.text):
-                self._refuse(f"caption {caption.id}", f"the caption holds no word: {record['caption']!r}")
+                self._refuse(f"caption {caption.id}", f"the caption contains no word: {record['caption']!r}")
             elif str(record["image_id"]) not in self._records:
-                self._refuse(f"caption {caption.id}", f"it belongs to no image: image_id {record['image_id']!r}")
+                self._refuse(f"caption {caption.id}", f"unknown image_id {record['image_id']!r}")
             else:
                 groups.setdefault(str(record["image_id"]), []).append(caption)
             seen.add(caption.id)
@@ -151,8 +150,8 @@ class CocoCaptions:
         if self._boxes is None:
             return ()
         record = self._records[image_id]
-        drawn_for = (record.get("width", image.width), record.get("height", image.height))
-        regions, refused = self._boxes.regions(image_id, image, drawn_for)
+        annotated_size = (record.get("width", image.width), record.get("height", image.height))
+        regions, refused = self._boxes.regions(image_id, image, annotated_size)
         if first:
             self.refusals += refused
         return regions

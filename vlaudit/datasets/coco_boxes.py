@@ -1,4 +1,4 @@
-"""The boxes of instances_*.json, as regions; and which of them a word of a caption means."""
+"""Regions from the boxes of instances_*.json, and links from the words of a caption to them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _CATEGORY: Types = {"id": (int, str), "name": str}
 
 
 class CocoBoxes:
-    """Boxes by image; a box is [left, top, width, height] in pixels of the image as its file stores it."""
+    """Boxes by image; a box is [left, top, width, height] in pixels of the stored image."""
 
     def __init__(self, file: str, boxes: dict[str, list[Record]], labels: dict[str, str]) -> None:
         self.file = file
@@ -25,7 +25,7 @@ class CocoBoxes:
 
     @classmethod
     def read(cls, path: Path) -> CocoBoxes:
-        """Read an instances file; `DataError` where it is none, refusals for its malformed records."""
+        """Read an instances file, refusing malformed records; raise `DataError` if the file is invalid."""
         content = load(path)
         categories, refused = records(content, "categories", path, _CATEGORY)
         annotations, malformed = records(content, "annotations", path, _ANNOTATION)
@@ -35,25 +35,28 @@ class CocoBoxes:
         read.refusals += [*refused, *malformed]
         seen: set[str] = set()
         for record in annotations:
-            wrong = _wrong(record, labels, seen)
+            problem = _problem(record, labels, seen)
             seen.add(str(record["id"]))
-            if wrong:
-                read.refusals.append(Refusal(path.name, f"box {record['id']}", wrong))
+            if problem:
+                read.refusals.append(Refusal(path.name, f"box {record['id']}", problem))
             else:
                 grouped.setdefault(str(record["image_id"]), []).append(record)
         return read
 
     def regions(
-        self, image_id: str, image: Image, drawn_for: tuple[object, object]
+        self, image_id: str, image: Image, annotated_size: tuple[object, object]
     ) -> tuple[tuple[Region, ...], list[Refusal]]:
-        """Return the image's regions, boxes clipped to it, and the refusals.
+        """Return the regions of an image, with boxes clipped to the image, and the refusals.
 
-        A box that lies outside is refused, and so are all where they were drawn for another size (width, height):
-        a photo that its EXIF turns upright has boxes of the photo as it lay.
+        A box outside the image is refused. All boxes are refused if they were annotated for another size (width,
+        height), for instance for a photo before the rotation by its EXIF orientation.
         """
         boxes = self._boxes.get(image_id, [])
-        if boxes and drawn_for != (image.width, image.height):
-            reason = f"drawn for {drawn_for[0]} x {drawn_for[1]} pixels, it has {image.width} x {image.height}"
+        if boxes and annotated_size != (image.width, image.height):
+            reason = (
+                f"annotated for {annotated_size[0]} x {annotated_size[1]} pixels, "
+                f"but the image has {image.width} x {image.height}"
+            )
             return (), [Refusal(self.file, f"boxes of image {image_id}", reason)]
         regions, refused = [], []
         for record in boxes:
@@ -61,7 +64,7 @@ class CocoBoxes:
             if box.inside(image.width, image.height):
                 regions.append(Region(str(record["id"]), box, self._labels[str(record["category_id"])]))
             else:
-                reason = f"it lies outside its image of {image.width} x {image.height} pixels"
+                reason = f"the box is outside the image of {image.width} x {image.height} pixels"
                 refused.append(Refusal(self.file, f"box {record['id']}", reason))
         return tuple(regions), refused
 
@@ -72,24 +75,24 @@ def _clipped(record: Record, image: Image) -> Box:
     return Box(left, top, left + width, top + height).intersection(whole)
 
 
-def _wrong(record: Record, labels: dict[str, str], seen: set[str]) -> str:
+def _problem(record: Record, labels: dict[str, str], seen: set[str]) -> str:
     numbers = record["bbox"]
     finite = all(
         isinstance(number, int | float) and not isinstance(number, bool) and abs(number) < 1e9 for number in numbers
     )
     if len(numbers) != 4 or not finite or numbers[2] <= 0 or numbers[3] <= 0:
-        return f"its 'bbox' must be left, top, width, height with an area, got {numbers!r}"
+        return f"'bbox' must be left, top, width, height with an area, got {numbers!r}"
     if str(record["category_id"]) not in labels:
-        return f"it belongs to no category: category_id {record['category_id']!r}"
-    return "the id is there twice; the first record is kept" if str(record["id"]) in seen else ""
+        return f"unknown category_id {record['category_id']!r}"
+    return "duplicate id; the first record is kept" if str(record["id"]) in seen else ""
 
 
 def linked(slots: tuple[Slot, ...], caption: str, regions: tuple[Region, ...]) -> tuple[Slot, ...]:
-    """Return the slots with the regions that answer them.
+    """Return the slots with the ids of the regions that answer them.
 
-    A noun is linked to every region of its category, because with two dogs the image shows "a dog" until both
-    are covered. A colour is linked through the noun right after it, where that has one region: of two buses
-    nobody knows which is red. Sides and all other colours stay unlinked.
+    A noun is linked to every region of its category: an image of two dogs shows "a dog" unless both are covered. A
+    colour is linked to the region of the noun that follows it, if there is exactly one; with two buses, it is unknown
+    which one is red. Sides and all other colours are not linked.
     """
     found = [_of_noun(slot, caption, regions) for slot in slots]
     for index, slot in enumerate(slots[:-1]):

@@ -1,4 +1,4 @@
-"""Find COCO's files in a user's folder, and read their JSON without trusting it."""
+"""Location of COCO files in a folder, and validated reading of their JSON."""
 
 from __future__ import annotations
 
@@ -16,43 +16,47 @@ from vlaudit.errors import DataError
 Record = Mapping[str, Any]
 
 Types = Mapping[str, type | tuple[type, ...]]
-"""What each key of a record must hold."""
+"""Required keys of a record, with their types."""
 
 _FOLDERS = ("", "images", "{split}", "images/{split}")
 _SPLITS = ("train2017", "val2017", "test2017", "train2014", "val2014")
 
 
 def find_captions(folder: Path, chosen: str = "") -> Path:
-    """Return the captions file of a folder: the chosen one, or the only captions_*.json there or in annotations/."""
+    """Return the captions file of a folder: the chosen one, or the only captions_*.json in it or in annotations/."""
     if not folder.is_dir():
-        raise DataError(f"coco:{folder}: there is no such folder")
+        raise DataError(f"coco:{folder}: the folder does not exist")
     if chosen:
         if not (folder / chosen).is_file():
-            raise DataError(f"coco:{folder}: captions={chosen} names no file; there is no {folder / chosen}")
+            raise DataError(
+                f"coco:{folder}: captions={chosen} must name an existing file; not found: {folder / chosen}"
+            )
         return folder / chosen
     found = [*sorted(folder.glob("annotations/captions_*.json")), *sorted(folder.glob("captions_*.json"))]
     if not found:
         raise DataError(
-            f"coco:{folder}: there is no captions file: looked for annotations/captions_*.json and captions_*.json; "
-            "name another with ,captions=FILE"
+            f"coco:{folder}: no captions file found; looked for annotations/captions_*.json and captions_*.json; "
+            "specify one with ,captions=FILE"
         )
     if len(found) > 1:
         names = ", ".join(str(path.relative_to(folder)) for path in found)
-        raise DataError(f"coco:{folder}: there are several captions files ({names}); choose one with ,captions=FILE")
+        raise DataError(f"coco:{folder}: found several captions files ({names}); choose one with ,captions=FILE")
     return found[0]
 
 
 def find_instances(captions: Path) -> Path | None:
-    """Return the instances file beside the captions file of the same split, where there is one."""
-    beside = captions.with_name(captions.name.replace("captions_", "instances_", 1))
-    return beside if beside != captions and beside.is_file() else None
+    """Return the instances file of the same split and folder as the captions file, or None."""
+    instances = captions.with_name(captions.name.replace("captions_", "instances_", 1))
+    return instances if instances != captions and instances.is_file() else None
 
 
 def find_images(folder: Path, chosen: str, images: Sequence[Record], captions: Path) -> Path:
-    """Return the folder that holds most of the images: the chosen one, DIR, DIR/images, DIR/val2017 and the like."""
+    """Return the image folder: the chosen one, or the one of DIR, DIR/images, DIR/val2017, ... with most images."""
     if chosen:
         if not (folder / chosen).is_dir():
-            raise DataError(f"coco:{folder}: images={chosen} names no folder; there is no {folder / chosen}")
+            raise DataError(
+                f"coco:{folder}: images={chosen} must name an existing folder; not found: {folder / chosen}"
+            )
         return folder / chosen
     places = [pattern.format(split=split) for pattern in _FOLDERS for split in _SPLITS]
     candidates = [folder / place for place in dict.fromkeys(places) if (folder / place).is_dir()]
@@ -61,8 +65,8 @@ def find_images(folder: Path, chosen: str, images: Sequence[Record], captions: P
     if not held[best]:
         looked = ", ".join(str(place.relative_to(folder)) for place in candidates)
         raise DataError(
-            f"coco:{folder}: none of the {len(images)} images that {captions.name} names is there; looked in {looked}; "
-            "name another folder with ,images=DIR"
+            f"coco:{folder}: none of the {len(images)} images listed in {captions.name} was found; looked in {looked}; "
+            "specify another folder with ,images=DIR"
         )
     return best
 
@@ -85,7 +89,7 @@ def _holds(listed: frozenset[str], place: Path, record: Record) -> bool:
 
 
 def names_of(record: Record) -> tuple[str, ...]:
-    """Return the names that an image may have: the one stated, then those of the other years' style.
+    """Return the possible file names of an image: the stated one, then the same in the styles of 2017 and 2014.
 
     >>> names_of({"file_name": "000000000009.jpg"})
     ('000000000009.jpg', 'COCO_train2014_000000000009.jpg', 'COCO_val2014_000000000009.jpg')
@@ -99,60 +103,61 @@ def names_of(record: Record) -> tuple[str, ...]:
 
 
 def load(path: Path) -> dict[str, Any]:
-    """Return the JSON object of a file; `DataError` where it is none."""
+    """Return the JSON object of a file; raise `DataError` if the file contains none."""
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
     except UnicodeDecodeError as reason:
-        raise DataError(f"{path}: it must be JSON in UTF-8, but byte {reason.start} is not UTF-8") from reason
+        raise DataError(f"{path}: must be JSON in UTF-8; byte {reason.start} is not valid UTF-8") from reason
     except OSError as reason:
-        raise DataError(f"{path}: it cannot be read: {reason.strerror}") from reason
+        raise DataError(f"{path}: cannot be read: {reason.strerror}") from reason
     except (ValueError, RecursionError) as reason:
-        raise DataError(f"{path}: it must be JSON, but it is not: {reason}") from reason
+        raise DataError(f"{path}: must be valid JSON: {reason}") from reason
     if not isinstance(content, dict):
-        raise DataError(f"{path}: it must hold a JSON object with images and annotations, got {_kind(content)}")
+        raise DataError(f"{path}: must contain a JSON object with images and annotations, got {_type_name(content)}")
     return content
 
 
 def records(content: Mapping[str, Any], key: str, path: Path, types: Types) -> tuple[list[Record], list[Refusal]]:
-    """Return the records of one list that hold every key of `types` in its type, and a refusal for each other."""
+    """Return the records under `key` that have all keys of `types` with their types, and refusals of the others."""
     listed = content.get(key)
     if not isinstance(listed, list):
-        came = f"{key!r} is {_kind(listed)}" if key in content else f"there is no {key!r}"
-        raise DataError(f"{path}: it must hold a list under the key {key!r}, but {came}")
-    good, refused = [], []
+        found = f"{key!r} is {_type_name(listed)}" if key in content else f"there is no {key!r}"
+        raise DataError(f"{path}: must contain a list under the key {key!r}, but {found}")
+    valid, refused = [], []
     for index, record in enumerate(listed):
-        wrong = _wrong(record, types)
-        if wrong:
-            refused.append(Refusal(path.name, f"{key}[{index}]", wrong))
+        problem = _problem(record, types)
+        if problem:
+            refused.append(Refusal(path.name, f"{key}[{index}]", problem))
         else:
-            good.append(record)
-    return good, refused
+            valid.append(record)
+    return valid, refused
 
 
-def _wrong(record: object, types: Types) -> str:
+def _problem(record: object, types: Types) -> str:
+    """Return why a record is invalid, or the empty string."""
     if not isinstance(record, dict):
-        return f"it must be an object, got {_kind(record)}"
-    for key, wanted in types.items():
+        return f"the record must be an object, got {_type_name(record)}"
+    for key, required in types.items():
         if key not in record:
-            return f"it has no {key!r}"
-        if not isinstance(record[key], wanted) or isinstance(record[key], bool):
-            return f"its {key!r} must be {_named(wanted)}, got {_kind(record[key])}"
+            return f"missing key {key!r}"
+        if not isinstance(record[key], required) or isinstance(record[key], bool):
+            return f"{key!r} must be {_type_names(required)}, got {_type_name(record[key])}"
     return ""
 
 
-_KINDS = {
-    str: "a text",
-    int: "a whole number",
+_TYPE_NAMES = {
+    str: "a string",
+    int: "an integer",
     float: "a number",
     list: "a list",
     dict: "an object",
-    bool: "true or false",
+    bool: "a boolean",
 }
 
 
-def _kind(value: object) -> str:
-    return "null" if value is None else _KINDS.get(type(value), type(value).__name__)
+def _type_name(value: object) -> str:
+    return "null" if value is None else _TYPE_NAMES.get(type(value), type(value).__name__)
 
 
-def _named(wanted: type | tuple[type, ...]) -> str:
-    return " or ".join(_KINDS[one] for one in (wanted if isinstance(wanted, tuple) else (wanted,)))
+def _type_names(required: type | tuple[type, ...]) -> str:
+    return " or ".join(_TYPE_NAMES[one] for one in (required if isinstance(required, tuple) else (required,)))

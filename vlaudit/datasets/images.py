@@ -1,4 +1,4 @@
-"""Image files of a user's folder: checked before they are trusted, decoded when their pixels are asked for."""
+"""Image files: validated when opened, decoded when their pixels are requested."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from vlaudit.errors import RefusedSample
 from vlaudit.samples import Image
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
-"""What is read. Never all that Pillow knows: some formats (EPS) run a program on what the file holds."""
+"""Formats that are read. Others are excluded because decoding some of them (EPS) runs an external program."""
 
 MAX_PIXELS = 89_478_485
-"""Pillow's own limit for a picture that is not meant as a decompression bomb: a quarter GiB as RGB."""
+"""Pillow's threshold for a possible decompression bomb: 256 MiB as RGB."""
 
 _UPRIGHT = {
     2: Pillow.Transpose.FLIP_LEFT_RIGHT,
@@ -32,38 +32,37 @@ _UPRIGHT = {
     7: Pillow.Transpose.TRANSVERSE,
     8: Pillow.Transpose.ROTATE_90,
 }
-"""What brings each EXIF orientation upright (EXIF 2.3, tag 0x0112); 5 to 8 exchange width and height."""
+"""Transpositions that undo each EXIF orientation (EXIF 2.3, tag 0x0112); 5 to 8 exchange width and height."""
 
 
-_Answer = TypeVar("_Answer")
+_Result = TypeVar("_Result")
 
 
-class UnreadableImage(Exception):  # noqa: N818 - becomes a refusal, nobody sees it as an error
-    """A file that gives no image; the text is the reason of the refusal."""
+class UnreadableImage(Exception):  # noqa: N818 - becomes a refusal, never an error
+    """A file is not a readable image; the message is the reason of the refusal."""
 
 
 def inside(folder: Path, name: str) -> Path:
-    """Return the file that `name` names inside the folder; `UnreadableImage` where it leaves it, links included."""
-    windows = PureWindowsPath(name)  # knows drives and both kinds of slash
+    """Return the path of `name` in the folder; raise `UnreadableImage` if it is outside, also through links."""
+    windows = PureWindowsPath(name)  # recognizes drives and both kinds of slash
     if windows.is_absolute() or windows.drive or windows.root or ".." in windows.parts:
-        raise UnreadableImage("the path leaves the image folder")
+        raise UnreadableImage("the path is outside the image folder")
     path = folder / name
     if not path.resolve().is_relative_to(folder.resolve()):
-        raise UnreadableImage("the path is a link that leaves the image folder")
+        raise UnreadableImage("the path is a link out of the image folder")
     return path
 
 
 def open_image(path: Path, image_id: str) -> Image:
-    """Return the image of a file, upright and in RGB; its key is the digest of the file's bytes.
+    """Return the image of a file, upright and in RGB; its key is the SHA-256 of the file.
 
-    JPEG files are known by their header, which keeps opening a large folder cheap; files of every other
-    format are decoded once, because their orientation or their frames are not in the header.
-    Raises `UnreadableImage` with the reason; reading the pixels later raises `RefusedSample` with the image
-    id.
+    For JPEG files only the header is read, which is cheap for large folders. Files of other formats are decoded once,
+    because their orientation or number of frames is not in the header. Raises `UnreadableImage` with the reason;
+    reading the pixels later raises `RefusedSample` with the image id.
     """
     if not path.is_file():
-        raise UnreadableImage("there is no such file")
-    width, height = _guarded(_size, path)
+        raise UnreadableImage("the file does not exist")
+    width, height = _with_picture(path, _size)
     with path.open("rb") as file:
         key = hashlib.file_digest(file, "sha256").hexdigest()
     return Image(f"file-{key}", width, height, partial(_read, path, image_id))
@@ -71,35 +70,35 @@ def open_image(path: Path, image_id: str) -> Image:
 
 def _read(path: Path, image_id: str) -> UInt8[np.ndarray, "height width 3"]:
     try:
-        return _guarded(_decoded, path)
+        return _with_picture(path, _decoded)
     except UnreadableImage as reason:
         raise RefusedSample(image_id, f"{path.name}: {reason}") from reason
 
 
-def _guarded(ask: Callable[[Pillow.Image], _Answer], path: Path) -> _Answer:
-    """Open the file, check what it is, and ask; whatever goes wrong in a file is a reason, not a crash."""
+def _with_picture(path: Path, function: Callable[[Pillow.Image], _Result]) -> _Result:
+    """Return the result of the function on the opened file; any failure raises `UnreadableImage`."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns of odd metadata, which concerns no pixel
+            warnings.simplefilter("ignore")  # Pillow warns about metadata, which do not affect pixels
             with Pillow.open(path, formats=FORMATS) as picture:
                 _check(picture)
-                return ask(picture)
+                return function(picture)
     except UnreadableImage:
         raise
     except UnidentifiedImageError as reason:
-        raise UnreadableImage(f"it is no image of a format that is read ({', '.join(FORMATS)})") from reason
+        raise UnreadableImage(f"not an image in a supported format ({', '.join(FORMATS)})") from reason
     except Pillow.DecompressionBombError as reason:
-        raise UnreadableImage(f"it has more than {MAX_PIXELS} pixels") from reason
-    except Exception as reason:  # a broken file may break any part of a decoder
-        raise UnreadableImage(f"it cannot be decoded: {reason or type(reason).__name__}") from reason
+        raise UnreadableImage(f"the image has more than {MAX_PIXELS} pixels") from reason
+    except Exception as reason:  # decoders raise various exceptions for broken files
+        raise UnreadableImage(f"cannot be decoded: {reason or type(reason).__name__}") from reason
 
 
 def _check(picture: Pillow.Image) -> None:
     if picture.width * picture.height > MAX_PIXELS:
-        raise UnreadableImage(f"it has {picture.width} x {picture.height} pixels, more than {MAX_PIXELS}")
+        raise UnreadableImage(f"the image has {picture.width} x {picture.height} pixels, more than {MAX_PIXELS}")
     frames = getattr(picture, "n_frames", 1)
-    if frames > 1 and picture.format != "MPO":  # the further frames of a JPEG are its depth map or preview
-        raise UnreadableImage(f"it is animated or has several pages ({frames} frames)")
+    if frames > 1 and picture.format != "MPO":  # further frames of a JPEG are a depth map or a preview
+        raise UnreadableImage(f"animated or multi-page image ({frames} frames)")
 
 
 def _size(picture: Pillow.Image) -> tuple[int, int]:
@@ -113,7 +112,7 @@ def _size(picture: Pillow.Image) -> tuple[int, int]:
 
 def _decoded(picture: Pillow.Image) -> UInt8[np.ndarray, "height width 3"]:
     picture.load()
-    orientation = _orientation(picture)  # after loading: a PNG may state it behind its pixels, a TIFF is turned by now
+    orientation = _orientation(picture)  # after loading: a PNG may state it after its pixels, a TIFF is already rotated
     upright = _rgb(picture)
     if orientation in _UPRIGHT:
         upright = upright.transpose(_UPRIGHT[orientation])
@@ -123,13 +122,13 @@ def _decoded(picture: Pillow.Image) -> UInt8[np.ndarray, "height width 3"]:
 def _orientation(picture: Pillow.Image) -> int:
     try:
         orientation = picture.getexif().get(0x0112, 1)
-    except Exception:  # noqa: BLE001 - broken metadata turn no picture
+    except Exception:  # noqa: BLE001 - broken metadata must not prevent reading the pixels
         return 1
     return orientation if orientation in _UPRIGHT else 1
 
 
 def _rgb(picture: Pillow.Image) -> Pillow.Image:
-    """Return the picture as RGB: 16 bits scaled, not clipped; what is transparent over white, as on a page."""
+    """Return the picture as RGB: 16-bit values are scaled, transparent pixels are composed over white."""
     kind = _rgb_kind(picture)
     if kind == "sixteen":
         levels = np.asarray(picture, dtype=np.float64)
@@ -141,11 +140,11 @@ def _rgb(picture: Pillow.Image) -> Pillow.Image:
 
 
 def _rgb_kind(picture: Pillow.Image) -> str:
-    """Say how the picture becomes RGB; `UnreadableImage` where its numbers have no stated range."""
+    """Return the kind of conversion to RGB; raise `UnreadableImage` if the pixel values have no defined range."""
     if picture.mode.startswith("I;16") or (picture.mode == "I" and picture.format in ("PNG", "PPM")):
         return "sixteen"
     if picture.mode in ("I", "F"):
-        raise UnreadableImage(f"its pixels are numbers without a stated range (mode {picture.mode})")
+        raise UnreadableImage(f"pixel values have no defined range (mode {picture.mode})")
     if picture.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in picture.info:
         return "alpha"
     return "plain"

@@ -1,4 +1,4 @@
-"""Where the photos of a data set lie, and what stands for a photo that nobody has."""
+"""Location of the photos of a data set, and placeholders for missing photos."""
 
 from __future__ import annotations
 
@@ -18,35 +18,36 @@ from vlaudit.samples import Image
 
 @dataclass(frozen=True)
 class Photos:
-    """Folders that hold photos of a data set; one set may lie in several (Visual Genome comes in two parts)."""
+    """Folders with the photos of a data set; Visual Genome, for instance, has two."""
 
     folders: tuple[Path, ...]
 
     def find(self, name: str) -> Path:
-        """Return the file of this name, in the first folder that holds it; `UnreadableImage` where none does."""
+        """Return the path of a file in the first folder that contains it; raise `UnreadableImage` if none does."""
         for folder in self.folders:
             path = inside(folder, name)
             if path.is_file():
                 return path
-        raise UnreadableImage("there is no such file")
+        raise UnreadableImage("the file does not exist")
 
 
 def find_photos(
     spec: str, folder: Path, chosen: str, places: Sequence[str], is_wanted: Callable[[str], bool], *, needed: bool
 ) -> Photos:
-    """Return the folders that hold a wanted file name: the chosen one alone, or those of `places` under `folder`.
+    """Return the folders with a wanted file: the chosen folder, or those of `places` in `folder`.
 
-    `DataError` where the chosen one is none, or where no place holds any and photos are `needed`.
+    Raises `DataError` if the chosen folder does not exist or has no wanted file, or if photos are `needed` and no
+    place has one.
     """
     if chosen and not (folder / chosen).is_dir():
-        raise DataError(f"{spec}: images={chosen} names no folder; there is no {folder / chosen}")
+        raise DataError(f"{spec}: images={chosen} must name an existing folder; not found: {folder / chosen}")
     looked = (chosen,) if chosen else tuple(places)
     existing = [folder / place for place in looked if (folder / place).is_dir()]
     holding = tuple(place for place in existing if _holds(place, is_wanted))
     if not holding and (needed or chosen):
         raise DataError(
-            f"{spec}: none of its photos is there; looked in {', '.join(place or '.' for place in looked)}; "
-            "name another folder with ,images=DIR, or give what a detector saw with ,features=FILE"
+            f"{spec}: no photo was found; looked in {', '.join(place or '.' for place in looked)}; "
+            "specify another folder with ,images=DIR, or region features with ,features=FILE"
         )
     return Photos(holding)
 
@@ -57,15 +58,15 @@ def _holds(place: Path, is_wanted: Callable[[str], bool]) -> bool:
 
 
 def absent_image(image_id: str, width: int, height: int) -> Image:
-    """Return an image of known size whose photo is not there: models of region features need no pixel of it.
+    """Return a placeholder for an image of known size without a photo, for models that read region features only.
 
-    It can be covered, mirrored and measured as any other; asking for its pixels raises `RefusedSample` with the reason.
+    Perturbations apply to it as to any image; reading its pixels raises `RefusedSample`.
     """
     return Image(f"absent-{image_id}-{width}x{height}", width, height, partial(_absent, image_id))
 
 
 def _absent(image_id: str) -> UInt8[np.ndarray, "height width 3"]:
     raise RefusedSample(
-        image_id, "its photo is not there, only its features, and this asks for pixels; name the photos' folder with "
-        ",images=DIR"
+        image_id, "pixels were requested, but the photo is missing and only its region features are available; "
+        "specify the folder of the photos with ,images=DIR"
     )  # fmt: skip

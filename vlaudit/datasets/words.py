@@ -1,4 +1,4 @@
-"""Word lists that real captions are mined with: what a word names, and where it names something else."""
+"""Word lists for mining captions: the category of each noun, and the contexts in which it names something else."""
 
 from __future__ import annotations
 
@@ -90,8 +90,8 @@ OBJECTS = {
     "scissors": "scissors",
     "toothbrush": "toothbrush toothbrushes",
 }
-"""COCO's category names that are one word, and common ones for its other categories. Left out on purpose: words that
-mostly name something else in a caption (orange, mouse, bat, glass, plant, sign, light, remote, glove)."""
+"""One-word names of COCO's categories, and common synonyms. Excluded are words that mostly have another meaning in
+captions (orange, mouse, bat, glass, plant, sign, light, remote, glove)."""
 
 NOUN_CLASSES = {"person": PEOPLE, "animal": ANIMALS, "vehicle": VEHICLES, "object": OBJECTS}
 
@@ -101,10 +101,10 @@ CATEGORY = {
     for category, words in classes.items()
     for word in words.split()
 }
-"""Noun to COCO category, for linking a word to the boxes of `instances_*.json`."""
+"""COCO category by noun, for linking a word to the boxes of `instances_*.json`."""
 
 KIND = {word: kind for kind, classes in NOUN_CLASSES.items() for line in classes.values() for word in line.split()}
-"""Noun to the kind of its slot."""
+"""Slot kind by noun."""
 
 COMPOUND_HEADS = _listed(
     "tower towers station stations stop stops track tracks yard depot terminal engine park lot house box boxes slice "
@@ -112,10 +112,10 @@ COMPOUND_HEADS = _listed(
     "window windows wheel tire room cage pen collar leash costume statue sculpture dealership driver conductor player "
     "pilot shelf shelves cover cloth top tops setting frame sheet spread cutter bed sized shaped"
 )
-"""A noun before one of these says what kind of thing this is ("train station"), and is not shown by itself."""
+"""Heads of compounds: a noun before one of these modifies it ("train station") and names no object itself."""
 
 COMPOUND_MODIFIERS = frozenset({"hot", "teddy", "toy", "stuffed", "ceramic", "plastic", "metal", "stone"})
-"""After one of these a noun is not the thing ("hot dog", "teddy bear")."""
+"""Modifiers after which a noun has another meaning ("hot dog", "teddy bear")."""
 
 COLORED_THINGS = _listed(
     "shirt shirts jacket jackets coat coats dress dresses vest vests hat hats cap caps helmet helmets shorts pants "
@@ -125,16 +125,16 @@ COLORED_THINGS = _listed(
     "background sky sunset van vans tractor engine locomotive hydrant hydrants plate plates tray container box boxes "
     "bag bags basket kayak canoe raft tent tabby kitty fur eyes beak hair fish tail wings numbers"
 )
-"""Nouns before which "orange" is a colour and no fruit, beside the nouns of `KIND`."""
+"""Nouns, in addition to those of `KIND`, before which "orange" is a colour and not a fruit."""
 
 FRUIT = _listed("banana bananas apple apples carrot carrots broccoli")
-"""Beside these an orange may well be an orange."""
+"""Fruit and vegetables next to which "orange" may be a fruit."""
 
 PICTURES = _listed(
     "photo photos photograph photographs photography picture pictures image images shot film print portrait drawing "
     "sketch"
 )
-"""What "black and white" says something about, when it says nothing about a thing."""
+"""Nouns for pictures: "black and white" before one of these describes the photo, not an object."""
 
 BODY_PARTS = _listed(
     "hand hands arm arms foot feet leg legs shoulder shoulders wrist wrists elbow elbows knee knees ankle ear ears "
@@ -166,13 +166,13 @@ IRREGULAR = {
     "wore": "wear",
     "worn": "wear",
 }
-"""Forms that no ending makes."""
+"""Base forms of irregular word forms."""
 
 COLLECTIVES = _listed(
     "group groups crowd crowds couple pair pairs bunch number lot lots team teams row rows line lines kind kinds type "
     "types piece pieces set sets variety body stack pile two three four five six several some many part"
 )
-"""Before "of" these say how many or how much; what follows is the thing."""
+"""Quantity nouns: after one of these and "of", the object follows."""
 
 NO_NOUNS = _listed(
     "a an the this that these those his her its their my our your it they them he she him we us you who what which "
@@ -180,7 +180,7 @@ NO_NOUNS = _listed(
     "two three four five six seven eight nine ten dozen behind front back outdoors outside inside there here up down "
     "young old small little large big long short tall blond blonde dark bright colorful dressed wearing s t"
 )
-"""Words that may end a phrase and name nothing that can be asked for."""
+"""Words at the end of a phrase that name no object."""
 
 GARMENTS = _listed(
     "shirt shirts jacket jackets coat coats dress dresses vest vests hat hats cap caps helmet helmets shorts pants "
@@ -214,4 +214,4 @@ TYPE_OF_NOUN = {
     },
     **dict.fromkeys(("van", "vans", "scooter", "scooters", "tractor", "tractors"), "vehicles"),
 }
-"""Noun to coreference type, for data that name things without saying what they are; what is not here is "other"."""
+"""Coreference type by noun, for data sets that do not state one; other nouns have the type "other"."""

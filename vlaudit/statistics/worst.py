@@ -27,8 +27,8 @@ class _GroupMean(NamedTuple):
 class LargestGap(ColumnStatistic):
     """Largest absolute difference, over categories, between the predicted and the true rate of a category.
 
-    1. For each category, average over images as `Mean` does: +1 for a unit of this prediction, -1 for a unit of this
-       truth. The mean is the predicted rate minus the true rate.
+    1. For each category, average over images as `Mean` does, with +1 for a unit with this prediction and -1 for a unit
+       with this truth. The mean is the predicted rate minus the true rate.
     2. Compute an interval per category by betting in [-1, 1] at error alpha / categories, so that all intervals hold
        simultaneously.
     3. The estimate is the largest absolute difference; its bounds follow from the intervals.

@@ -1,7 +1,6 @@
-"""Region features that a detector wrote beforehand: TSV, HDF5 and LMDB files, one record read at a time.
+"""Precomputed region features of a detector: TSV, HDF5 and LMDB files, read one record at a time.
 
-Importing this package reads nothing; h5py, lmdb and msgpack (the extra `features`) are imported by the files that
-need them.
+Importing this package reads no files. h5py, lmdb and msgpack (the extra `features`) are imported when needed.
 """
 
 from __future__ import annotations
@@ -9,20 +8,20 @@ from __future__ import annotations
 from importlib import import_module
 from pathlib import Path
 
-from vlaudit.datasets.features.base import FeatureFile, RegionFeatures, require_shared, same_image
+from vlaudit.datasets.features.base import FeatureFile, RegionFeatures, normalized_id, require_shared
 from vlaudit.errors import DataError
 
-__all__ = ["FeatureFile", "RegionFeatures", "open_features", "require_shared", "same_image"]
+__all__ = ["FeatureFile", "RegionFeatures", "normalized_id", "open_features", "require_shared"]
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _LMDB = b"\xde\xc0\xef\xbe"  # after a page header of 16 bytes, little-endian
 
 
 def open_features(path: str | Path) -> FeatureFile:
-    """Return the region features of a file by what it holds, whatever its name: TSV, HDF5, or LMDB (or its folder).
+    """Return the region features of a TSV, HDF5 or LMDB file (or LMDB folder); its content determines the format.
 
-    One record is read, so that a file that is none of these, or that no record can be read from, says so at once.
-    Raises `DataError` there, and `UsageError` where a package is missing.
+    Reads one record. Raises `DataError` if the format is unknown or no record is valid, and `UsageError` if a required
+    package is not installed.
     """
     path = Path(path)
     module, opener = _reader(path)
@@ -43,5 +42,5 @@ def _reader(path: Path) -> tuple[str, str]:
     if head[16:20] == _LMDB:
         return "lmdb", "open_lmdb"
     if head and b"\t" not in head:
-        raise DataError(f"{path}: it is no file of region features: it is neither HDF5 nor LMDB nor text with tabs")
+        raise DataError(f"{path}: a file of region features must be HDF5, LMDB or text with tabs; it is none of these")
     return "tsv", "TsvFeatures"

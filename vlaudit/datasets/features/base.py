@@ -1,4 +1,4 @@
-"""What a file of region features gives: for each image a detector's boxes, feature vectors, classes and confidences."""
+"""Region features of an image (boxes, feature vectors, classes, confidences), and the protocol of their files."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _NUMBERED = re.compile(
 
 @dataclass(frozen=True, eq=False)
 class RegionFeatures:
-    """The regions that a detector found in one image; arrays are read-only and share their first axis, the regions.
+    """The n regions that a detector found in one image, as read-only arrays with one row per region.
 
-    `boxes` are x1 y1 x2 y2 in pixels of an image of `width` x `height`, clipped to it, origin top left. Where a file
-    states boxes as shares of the image and not its size, both are 1: see `fitted`. `features` is (n, d).
-    `classes` are the detector's class probabilities with the background at index 0 (1601 for the Visual Genome
-    detector of Anderson et al. 2018), `labels` class ids that count from 0 without it, `confidence` the probability
-    of that class. `attributes` and `attribute_confidence` are the same for attributes.
+    `boxes` are x1 y1 x2 y2 in pixels of an image of `width` x `height`, clipped to the image, origin top left. If a
+    file states boxes as fractions of an unknown image size, `width` and `height` are 1 (see `scaled_to`). `features` is
+    (n, d). `classes` are the detector's class probabilities with the background at index 0 (1601 for the Visual Genome
+    detector of Anderson et al. 2018), `labels` the class ids without background (the first class is 0), and
+    `confidence` the probability of that class. `attributes` and `attribute_confidence` are the same for attributes.
     """
 
     image_id: str
@@ -48,33 +48,34 @@ class RegionFeatures:
         return len(self.boxes)
 
     @property
-    def sized(self) -> bool:
-        """Whether the boxes are in pixels; otherwise they are shares of the image."""
+    def has_size(self) -> bool:
+        """True if the boxes are in pixels, False if they are fractions of the image."""
         return (self.width, self.height) != (1, 1)
 
-    def fitted(self, width: int, height: int) -> RegionFeatures:
+    def scaled_to(self, width: int, height: int) -> RegionFeatures:
         """Return the regions with boxes in pixels of an image of this size.
 
-        Raises `RefusedSample` where the file says that the image had another size: it is not the same picture.
+        Raises `RefusedSample` if the file states another image size, because the features are then for another image.
         """
-        if not self.sized:
+        if not self.has_size:
             boxes = self.boxes * np.array([width, height, width, height], np.float32)
             boxes.setflags(write=False)
             return replace(self, width=width, height=height, boxes=boxes)
         if (self.width, self.height) != (width, height):
             raise RefusedSample(
                 self.image_id,
-                f"its features are of an image of {self.width} x {self.height} pixels, it has {width} x {height}",
+                f"the features are for an image of {self.width} x {self.height} pixels, "
+                f"but the image has {width} x {height}",
             )
         return self
 
 
 @runtime_checkable
 class FeatureFile(Protocol):
-    """Region features of many images, read one record at a time.
+    """A file with the region features of many images, read one record at a time.
 
-    Images are asked for by any spelling of their id (see `same_image`). `refusals` holds what was refused among the
-    records read so far, each once. `width` is the length of a feature vector, the same in every record.
+    Image ids may have any spelling (see `normalized_id`). `refusals` contains every refused record among those read so
+    far once. `width` is the length of a feature vector, equal in all records.
     """
 
     path: Path
@@ -82,7 +83,7 @@ class FeatureFile(Protocol):
     refusals: list[Refusal]
 
     def ids(self) -> Sequence[str]:
-        """Return the ids as the file spells them, in its order; those of broken records too."""
+        """Return the ids in the spelling and order of the file, including those of invalid records."""
         ...
 
     def __len__(self) -> int: ...
@@ -90,27 +91,27 @@ class FeatureFile(Protocol):
     def __contains__(self, image_id: object) -> bool: ...
 
     def __iter__(self) -> Iterator[RegionFeatures]:
-        """Give the records one after another, and refuse the broken ones."""
+        """Yield the valid records and refuse the others."""
         ...
 
     def get(self, image_id: str) -> RegionFeatures:
-        """Read one record; `RefusedSample` where there is none or it is broken."""
+        """Read one record; raise `RefusedSample` if it does not exist or is invalid."""
         ...
 
     def describe(self) -> str:
-        """Return one line for the report's banner."""
+        """Return one line for the report."""
         ...
 
 
-def same_image(image_id: str) -> str:
-    """Return what all spellings of an image's id have in common.
+def normalized_id(image_id: str) -> str:
+    """Return the normalized spelling of an image id.
 
-    The folder and an extension of images or arrays are dropped, then the prefixes of COCO 2014 file names, of
-    UNITER's feature files and of our own samples with the zeros behind them; every other id is text as it stands.
+    Removes the folder and the extension of an image or array, and then the prefix (with leading zeros) of COCO 2014
+    file names, of UNITER's feature files and of vlaudit's sample ids. Any other id is unchanged.
 
-    >>> same_image("COCO_train2014_000000132417"), same_image("coco-132417"), same_image("132417.jpg")
+    >>> normalized_id("COCO_train2014_000000132417"), normalized_id("coco-132417"), normalized_id("132417.jpg")
     ('132417', '132417', '132417')
-    >>> same_image("flickr30k_000000000036.npz"), same_image("dev-3-1-img0.png")
+    >>> normalized_id("flickr30k_000000000036.npz"), normalized_id("dev-3-1-img0.png")
     ('36', 'dev-3-1-img0')
     """
     name = _SUFFIX.sub("", image_id.replace("\\", "/").rsplit("/", 1)[-1])
@@ -119,13 +120,13 @@ def same_image(image_id: str) -> str:
 
 
 def require_shared(features: FeatureFile, image_ids: Iterable[str]) -> int:
-    """Return how many of these images the file has; `DataError` where it has none, with ids of both sides."""
-    wanted = list(dict.fromkeys(image_ids))
-    shared = sum(image_id in features for image_id in wanted)
-    if wanted and not shared:
-        ours, theirs = (", ".join(ids[:3]) for ids in (wanted, list(features.ids())))
+    """Return the number of these images that the file contains; raise `DataError` if it is 0."""
+    required = list(dict.fromkeys(image_ids))
+    shared = sum(image_id in features for image_id in required)
+    if required and not shared:
+        ours, theirs = (", ".join(ids[:3]) for ids in (required, list(features.ids())))
         raise DataError(
-            f"{features.path}: it holds features of other images: none of the {len(wanted)} images ({ours}, ...) is "
-            f"among its {len(features)} ({theirs}, ...); name the feature file of this image set"
+            f"{features.path}: must have features of the images of the data set; none of these {len(required)} images "
+            f"({ours}, ...) is among its {len(features)} ({theirs}, ...); specify the feature file of this data set"
         )
     return shared

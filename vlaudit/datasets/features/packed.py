@@ -1,8 +1,8 @@
-"""Records of UNITER's image files: msgpack with numpy arrays, or npz where the file was compressed.
+"""Records of UNITER's image files: msgpack with numpy arrays, or npz if compressed.
 
-Facts: ChenRocks/UNITER, scripts/convert_imgdir.py and data/data.py (lz4 is only used for its text files);
-lebedov/msgpack-numpy for how an array is packed: a map with nd, type, shape, data, and kind in newer versions, whose
-kind `O` is a pickle and is refused here.
+Format: ChenRocks/UNITER, scripts/convert_imgdir.py and data/data.py (lz4 is used for text files only), and
+lebedov/msgpack-numpy for arrays: a map with nd, type, shape, data, and kind in newer versions. Arrays of kind `O`
+contain a pickle and are refused.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from typing import Any
 
 import numpy as np
 
-from vlaudit.datasets.features.records import LARGEST, BadRecord, needed
-from vlaudit.datasets.features.unpickle import Unsafe, plain_array, plain_dtype
+from vlaudit.datasets.features.records import MAX_BYTES, BadRecord, import_optional
+from vlaudit.datasets.features.unpickle import UnsafePickle, plain_array, plain_dtype
 
 ARRAYS = ("features", "norm_bb", "conf", "soft_labels")
-"""What UNITER stores of an image; compressed files also hold numpy's own option as an array, which is not read."""
+"""Arrays of an image. Compressed files also contain an option of numpy as an array, which is not read."""
 
 
-def unpacked(data: bytes, path: Path) -> Mapping[str, Any]:
-    """Return the arrays of one record; `BadRecord` where it is neither format or holds more than numbers."""
+def unpack(data: bytes, path: Path) -> Mapping[str, Any]:
+    """Return the arrays of one record; raise `BadRecord` if the format is unknown or an array is not numeric."""
     compressed = data.startswith(b"PK\x03\x04")
-    msgpack = None if compressed else needed("msgpack", path)
+    msgpack = None if compressed else import_optional("msgpack", path)
     try:
         held = _from_npz(data) if compressed else _from_msgpack(data, msgpack)
-    except (Unsafe, ValueError, TypeError, KeyError, OSError, zipfile.BadZipFile, RecursionError) as reason:
-        raise BadRecord(f"it cannot be read: {reason}") from reason
+    except (UnsafePickle, ValueError, TypeError, KeyError, OSError, zipfile.BadZipFile, RecursionError) as reason:
+        raise BadRecord(f"cannot be read: {reason}") from reason
     wrong = [name for name in held if name in ARRAYS and not isinstance(held[name], np.ndarray)]
     if wrong:
         raise BadRecord(f"{wrong[0]} must be an array, got {type(held[wrong[0]]).__name__}")
@@ -39,8 +39,8 @@ def unpacked(data: bytes, path: Path) -> Mapping[str, Any]:
 def _from_npz(data: bytes) -> Mapping[str, Any]:
     with zipfile.ZipFile(io.BytesIO(data)) as listed:
         largest = max((member.file_size for member in listed.infolist()), default=0)
-    if largest > LARGEST:
-        raise BadRecord(f"an array must not take more than {LARGEST} bytes, got {largest}")
+    if largest > MAX_BYTES:
+        raise BadRecord(f"an array must have at most {MAX_BYTES} bytes, got {largest}")
     with np.load(io.BytesIO(data), allow_pickle=False) as held:
         return {name: held[name] for name in ARRAYS if name in held}
 
@@ -49,9 +49,9 @@ def _from_msgpack(data: bytes, msgpack: Any) -> Mapping[str, Any]:
     try:
         held = msgpack.unpackb(data, raw=False, strict_map_key=False, object_hook=_array)
     except (ValueError, msgpack.exceptions.UnpackException) as reason:
-        raise BadRecord(f"it is no msgpack, or was cut short: {reason or type(reason).__name__}") from reason
+        raise BadRecord(f"not msgpack, or truncated: {reason or type(reason).__name__}") from reason
     if not isinstance(held, dict):
-        raise BadRecord(f"it must hold a map of arrays, got {type(held).__name__}")
+        raise BadRecord(f"the record must be a map of arrays, got {type(held).__name__}")
     return held
 
 
@@ -61,5 +61,5 @@ def _array(packed: dict[Any, Any]) -> Any:
         return packed
     dtype = plain_dtype(named.get("type"))
     if named.get("kind") not in (None, b"", ""):
-        raise Unsafe("it holds an array of objects or records; only numbers are read")
+        raise UnsafePickle("arrays must be numeric, got an array of objects or records")
     return plain_array(named.get("data"), dtype, named.get("shape", ()) if named["nd"] else ())

@@ -1,7 +1,7 @@
-"""Flickr30k Entities: five captions an image, their phrases, and the boxes of what the phrases name.
+"""Flickr30k Entities (`flickr30k-entities:DIR`): five captions per image, with phrases and their boxes.
 
 Format: Plummer et al. 2015, "Flickr30k Entities": `Sentences/<image>.txt` and `Annotations/<image>.xml` as in
-BryanPlummer/flickr30k_entities. `flickr30k-entities:DIR` opens one; what is refused, and in which words: docs/data.md.
+BryanPlummer/flickr30k_entities. See docs/data.md for refusals.
 """
 
 from __future__ import annotations
@@ -16,14 +16,12 @@ __all__ = ["Flickr30kEntities", "from_spec"]
 
 
 def from_spec(text: str) -> Flickr30kEntities:
-    """Return the data set that `DIR[,split=NAME][,images=DIR][,features=FILE[,names=FILE]]` names.
+    """Return the data set `DIR[,split=NAME][,images=DIR][,features=FILE[,names=FILE]]`.
 
-    All are relative to the first DIR, `names` are those of the detector's classes.
-    Raises `UsageError` for options that do not exist, `DataError` where the folder holds no such data set.
+    All options are relative to the first DIR; `names` lists the detector's classes. Raises `UsageError` for unknown
+    options, and `DataError` if the folder does not contain the data set.
     """
     folder, options = parse_options(text, ("split", "images", "features", "names"))
     if not folder:
-        raise UsageError(
-            "--data flickr30k-entities:DIR needs the folder that holds Sentences and Annotations, got none"
-        )
+        raise UsageError("--data flickr30k-entities:DIR requires the folder with Sentences and Annotations, got none")
     return Flickr30kEntities(Path(folder), **options)

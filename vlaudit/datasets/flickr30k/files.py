@@ -1,4 +1,4 @@
-"""Find the files of Flickr30k Entities in a user's folder."""
+"""Location of the files of Flickr30k Entities in a folder."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from pathlib import Path
 from vlaudit.errors import DataError
 
 PLACES = ("images", "flickr30k-images", "flickr30k_images", "")
-"""Where photos usually lie beside Sentences/ and Annotations/."""
+"""Usual folders of the photos, relative to the folder with Sentences/ and Annotations/."""
 
 
-def stems_of(spec: str, folder: Path, split: str) -> tuple[str, ...]:
-    """Return the images to read: those of a split file in its order, else those with sentences, by name.
+def image_stems(spec: str, folder: Path, split: str) -> tuple[str, ...]:
+    """Return the file stems of the images: those of a split file in its order, or all with sentences by name.
 
-    `DataError` where the folder is none, or holds no such files.
+    Raises `DataError` if the folder or its files do not exist.
     """
     if not folder.is_dir():
-        raise DataError(f"{spec}: there is no such folder")
+        raise DataError(f"{spec}: the folder does not exist")
     for place, kind in (("Sentences", "txt"), ("Annotations", "xml")):
         if not list((folder / place).glob(f"*.{kind}")):
             raise DataError(
-                f"{spec}: this is no folder of Flickr30k Entities: looked for Sentences/*.txt and Annotations/*.xml, "
+                f"{spec}: not a Flickr30k Entities folder: looked for Sentences/*.txt and Annotations/*.xml, "
                 f"found no {place}/*.{kind}"
             )
     if split:
@@ -31,7 +31,7 @@ def stems_of(spec: str, folder: Path, split: str) -> tuple[str, ...]:
 def _of_split(spec: str, folder: Path, split: str) -> tuple[str, ...]:
     path = folder / (split if split.endswith(".txt") else f"{split}.txt")
     if not path.is_file():
-        raise DataError(f"{spec}: split={split} names no file of image ids; there is no {path}")
+        raise DataError(f"{spec}: split={split} must name an existing file of image ids; not found: {path}")
     stems = tuple(dict.fromkeys(path.read_text(encoding="utf-8-sig", errors="replace").split()))
     if not any((folder / "Sentences" / f"{stem}.txt").is_file() for stem in stems if _is_plain(stem)):
         raise DataError(f"{spec}: none of the {len(stems)} images of {path.name} has a file in Sentences")
@@ -42,8 +42,8 @@ def _is_plain(stem: str) -> bool:
     return Path(stem).name == stem
 
 
-def unrelated(folder: Path) -> frozenset[tuple[str, int]]:
-    """Return (image, sentence number from 1) of the captions that UNRELATED_CAPTIONS lists, where it is there."""
+def unrelated_captions(folder: Path) -> frozenset[tuple[str, int]]:
+    """Return (image, line number from 1) of the captions in UNRELATED_CAPTIONS; empty if the file does not exist."""
     path = folder / "UNRELATED_CAPTIONS"
     if not path.is_file():
         return frozenset()

@@ -1,7 +1,7 @@
-"""The scene world: drawn scenes with captions and exact truth, from a seed, with nothing to download.
+"""Synthetic scenes with captions and exact ground truth, generated from a seed without downloads.
 
-A `Scene` is a value; `draw`, `boxes` and `describe` are functions of it, and an edit (`recolored`, `moved`, ...) is a
-function from scene to scene, so that two images can differ in exactly one thing. `sample` puts it together.
+A `Scene` is a value. `draw`, `boxes` and `describe` are functions of it. An edit (`recolored`, `moved`, ...) is a
+function from scene to scene, so that two images can differ in exactly one thing. `sample` returns a complete sample.
 """
 
 from vlaudit.datasets.scenes.captions import captions, describe, side_of

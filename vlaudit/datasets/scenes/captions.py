@@ -1,8 +1,8 @@
-"""Describe a scene: captions as trees of clauses, phrases and words, so that every edit keeps its spans exact.
+"""Captions of scenes, built as trees of clauses, phrases and words with exact spans.
 
-The grammar is built so that a caption does not give its own words away: every place takes the same prepositions,
-hands are "the left hand" and never "his", a colour or "the" stands between an article and its noun, one caption
-names a side of the picture once, and colours are independent of what they are on.
+The grammar prevents the words of a caption from predicting each other. All places take the same prepositions, hands
+are "the left hand" and never "his", an article does not depend on its noun, a caption mentions at most one side of the
+image, and colours are independent of the objects that have them.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from vlaudit.datasets.scenes.world import SIZE, Scene, Thing
 from vlaudit.samples import Box
 
 MAX_WORDS = 17
-"""Longest caption without a hint; with one it stays within 22 words, which ALBEF's tokenizer takes."""
+"""Maximum length of a caption without a hint; with one it has at most 22 words, which fits ALBEF's tokenizer."""
 MIN_WORDS = 8
 JOINERS = ("and", "while")
-"""What joins two clauses; the grammar uses neither word for anything else."""
+"""Conjunctions between two clauses; the grammar uses neither word elsewhere."""
 _ATTEMPTS = 64
 CAPTIONS = 8
-"""How many captions of a scene `captions` gives; any number of variants can be described."""
+"""Number of captions that `captions` returns; `describe` accepts any variant number."""
 
 
 def side_of(box: Box, width: float = SIZE) -> str:
-    """Return "left" or "right" where the centre of the box lies in that outer third, otherwise ""."""
+    """Return "left" or "right" if the centre of the box is in that outer third of the image, otherwise ""."""
     x = box.center[0]
     return "left" if x < width / 3 else "right" if x > width * 2 / 3 else ""
 
 
 class _Writer:
-    """Writes one caption of a scene; what it draws at random depends on the scene's seed and the variant alone."""
+    """Writer of one caption; its random choices depend only on the scene's seed and the variant."""
 
     def __init__(self, scene: Scene, variant: int) -> None:
         self.scene = scene
@@ -48,9 +48,9 @@ class _Writer:
         return self.rng.random() < share
 
     def noun(self, thing: Thing, *, kind: str = "") -> Piece:
-        """Return "a red ball", or "the ball" without its colour: neither article depends on the noun.
+        """Return "a red ball", or "the ball" without its colour; the article does not depend on the noun.
 
-        A garment is always named with its colour, which says which of the person's garments is meant.
+        A garment always has its colour, which identifies it among the person's garments.
         """
         region = (thing.id,)
         name = Word(thing.kind, kind, region if kind else ())
@@ -60,7 +60,7 @@ class _Writer:
         return Piece((Word(article), name), thing.category, region)
 
     def place(self) -> Clause:
-        """Return "in the park", once a caption; nothing the second time."""
+        """Return "in the park" at the first call, and nothing afterwards."""
         if self.placed:
             return ()
         self.placed = True
@@ -68,7 +68,7 @@ class _Writer:
         return (plain(self.rng.choice(("in", "at"))), Piece((Word("the"), word), "scene", ("scenery",)))
 
     def side(self, *things: Thing) -> Clause:
-        """Return "on the left ..." where all these stand on one side, once a caption."""
+        """Return "on the left ..." if all these things are on one side; at most once per caption."""
         sides = {side_of(self.boxes[thing.id]) for thing in things}
         if self.sided or len(sides) != 1 or sides == {""}:
             return ()
@@ -93,7 +93,7 @@ class _Writer:
         return (plain(preposition), Piece(phrase, "bodyparts", (hand,)))
 
     def garment(self, person: Thing) -> Thing:
-        """Choose a garment so that all seven kinds are named equally often."""
+        """Choose a garment such that all seven kinds occur equally often."""
         worn = {thing.place: thing for thing in self.scene.held_by(person.id)}
         if "neck" in worn and self.chance(0.476):
             return worn["neck"]
@@ -106,7 +106,7 @@ class _Writer:
         return Piece((Word("a"), word), "people", (person.id,))
 
     def person_details(self, person: Thing) -> Clause:
-        """Return what follows the noun: hair, a garment, the side, the place, or nothing."""
+        """Return the modifier of a person's noun: hair, a garment, the side, the place, or nothing."""
         garment, draw = self.garment(person), self.rng.random()
         if draw < 0.38:
             verb = self.rng.choice(("in", "wearing", "with"))
@@ -125,7 +125,7 @@ class _Writer:
         return any(thing.place == "seat" for thing in self.scene.held_by(person.id))
 
     def person_clause(self, person: Thing) -> Clause:
-        """Say of a person what it rides, holds, plays, eats or wears."""
+        """Return a clause about what a person rides, holds, plays, eats or wears."""
         belongings = {thing.place: thing for thing in self.scene.held_by(person.id)}
         subject = (self.person_noun(person), *self.person_details(person))
         there = self.chance(0.25)
@@ -150,7 +150,7 @@ class _Writer:
         return (*lead, *subject, plain(verb), self.noun(garment, kind="clothing"))
 
     def holds(self, person: Thing, held: Thing, *, there: bool) -> Clause:
-        """Say what a person does with what is in its hand; `there` after "there is"."""
+        """Return the predicate for a held thing; `there` states that the clause begins with "there is"."""
         if held.category == "instruments":
             verb = "playing" if there else self.rng.choice(("plays", "is playing"))
             return (plain(verb), self.noun(held, kind="instrument"), *self.in_hand(person, held))
@@ -161,7 +161,7 @@ class _Writer:
         return (plain(verb), self.noun(held, kind="object"), *self.in_hand(person, held))
 
     def next_to(self, thing: Thing) -> Clause:
-        """Return "next to the person" where the nearest thing that stands by itself is within a few pixels."""
+        """Return "next to the person" if a free-standing thing is within a few pixels."""
         near = self.rng.choice(("next to", "near"))
         for other in self.things:
             if other.category in ("people", "other") and is_next_to(self.boxes, thing, other):
@@ -173,15 +173,15 @@ class _Writer:
         return ()
 
     def thing_clause(self, thing: Thing) -> Clause:
-        """Say where an animal or a vehicle stands."""
+        """Return a clause about the place of an animal or a vehicle."""
         kind = "animal" if thing.category == "animals" else "vehicle"
         alone = sum(other.category == thing.category for other in self.scene.things) == 1
         noun = self.noun(thing, kind=kind if alone else "")
-        beside = self.next_to(thing) if thing.layer == 1 else ()
-        where = beside if beside and self.chance(0.35) else self.side(thing)
-        return self._stands(noun, where, one=True)
+        adjacent = self.next_to(thing) if thing.layer == 1 else ()
+        where = adjacent if adjacent and self.chance(0.35) else self.side(thing)
+        return self._placement(noun, where, one=True)
 
-    def _stands(self, noun: Piece, where: Clause, *, one: bool) -> Clause:
+    def _placement(self, noun: Piece, where: Clause, *, one: bool) -> Clause:
         if self.chance(0.35):
             return (plain("there is" if one else "there are"), noun, *(where or self.place()))
         where = where or self.place()
@@ -191,7 +191,7 @@ class _Writer:
         return (noun, plain(verb), *where)
 
     def group_clause(self, things: list[Thing]) -> Clause:
-        """Say how many there are of a kind, and where."""
+        """Return a clause about the number and place of things of one kind."""
         first, ids = things[0], tuple(thing.id for thing in things)
         count = "two" if len(things) == 2 else "three"
         colored = bool(first.color) and self.chance(0.8) and len({thing.color for thing in things}) == 1
@@ -200,7 +200,7 @@ class _Writer:
         if first.category == "other":
             sky = (plain("in the sky"),)
             return (noun, plain("are"), *sky) if self.chance(0.6) else (plain("there are"), noun, *sky)
-        return self._stands(noun, self.side(*things), one=False)
+        return self._placement(noun, self.side(*things), one=False)
 
     def people_clause(self, people: list[Thing]) -> Clause:
         ids = tuple(person.id for person in people)
@@ -209,7 +209,7 @@ class _Writer:
         return (noun, plain(verb), *self.place())
 
     def furniture_clause(self, thing: Thing) -> Clause:
-        """Say what lies on or under a table, or where it stands."""
+        """Return a clause about a thing on or under a piece of furniture, or about its place."""
         items = {item.place: item for item in self.scene.held_by(thing.id)}
         table = Piece(plain(f"a {thing.kind}").words, "other", (thing.id,))
         for place in ("on", "under"):
@@ -218,10 +218,10 @@ class _Writer:
                 if self.chance(0.4):
                     return (plain("there is"), noun, plain(place), table)
                 return (noun, plain("is"), plain(place), table, *(self.side(thing) if self.chance(0.35) else ()))
-        return self._stands(table, self.side(thing), one=True)
+        return self._placement(table, self.side(thing), one=True)
 
     def cover_clause(self, cover: Thing) -> Clause:
-        """Say what covers whom."""
+        """Return a clause about a thing that covers a person or a table."""
         noun, holder = self.noun(cover), self.scene.thing(cover.holder)
         covered = Piece(
             plain("the person" if holder.category == "people" else "the table").words, holder.category, (holder.id,)
@@ -229,7 +229,7 @@ class _Writer:
         return (noun, plain("covers"), covered, *(self.place() if self.chance(0.3) else ()))
 
     def behind_clause(self, person: Thing, table: Thing) -> Clause:
-        """Say that a person stands behind a table."""
+        """Return a clause about a person behind a table."""
         behind = (plain("behind"), Piece(plain("a table").words, "other", (table.id,)))
         details = self.person_details(person)
         if self.chance(0.3):
@@ -241,7 +241,7 @@ Maker = Callable[[], Clause]
 
 
 def _topics(writer: _Writer) -> list[tuple[float, frozenset[str], Maker]]:
-    """Return what can be said: a weight, the things it is about, and the clause that says it."""
+    """Return the possible clauses, each with a weight, the ids of its things, and a function that writes it."""
     scene, topics = writer.scene, []
 
     def add(weight: float, ids: list[str], make: Maker) -> None:
@@ -272,7 +272,7 @@ def _topics(writer: _Writer) -> list[tuple[float, frozenset[str], Maker]]:
 
 
 def describe(scene: Scene, variant: int = 0) -> Caption:
-    """Describe some of the scene; the same variant of an edited scene says the same of what was not edited."""
+    """Return a caption of a part of the scene; equal variants of an edited scene differ only in the edited words."""
     tried: list[Caption] = []
     for attempt in range(_ATTEMPTS):
         caption = _attempt(_Writer(scene, variant * _ATTEMPTS + attempt))
@@ -311,11 +311,11 @@ def _with_place(writer: _Writer, clauses: list[Clause]) -> list[Clause]:
 
 
 def _answers_once(caption: Caption) -> bool:
-    """Say whether no word that can be asked for stands in the caption twice: a copy would tell it."""
+    """Return True if no slot's word occurs twice in the caption, where a copy would reveal it; sides may repeat."""
     text = caption.text
-    asked = [text[slot.start : slot.end] for slot in caption.slots if slot.kind not in ("hand side", "position side")]
-    spoken = text.split()
-    return all(spoken.count(word) == 1 for word in asked)
+    answers = [text[slot.start : slot.end] for slot in caption.slots if slot.kind not in ("hand side", "position side")]
+    words_of_caption = text.split()
+    return all(words_of_caption.count(word) == 1 for word in answers)
 
 
 def captions(scene: Scene) -> tuple[Caption, ...]:

@@ -1,4 +1,4 @@
-"""Compose a random scene: what stands in the front row, what stands behind it, who holds what."""
+"""Random composition of a scene: a front row of things, a background, and the things that people wear and hold."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ _HALF_WIDTH = {
     "dog": 20, "cat": 16, "horse": 22, "cow": 23, "sheep": 19, "bird": 21, "rabbit": 15, "turtle": 22,
     "car": 20, "bus": 21, "truck": 21, "bicycle": 20, "plane": 21, "tractor": 18,
 }  # fmt: skip
-"""Pixels from the middle of a thing to its farther edge."""
+"""Distance in pixels from the centre of a thing to its farther edge."""
 
 _HIGH = ("umbrella", "balloon", "kite")
-"""What would be taken for, or would cover, a group in the sky."""
+"""Kinds that could be confused with, or could cover, a group in the sky."""
 
 _HELD_WEIGHTS = [1.0 if kind in words.TABLEWARE else 2.2 for kind in words.OBJECTS]
-"""What cannot lie on a table is held more often, so that all objects are equally frequent."""
+"""Sampling weights of held objects; higher for those that are never on a table, so that all are equally frequent."""
 
 
 @dataclass
-class _Unit:
-    """Things that stand together, around x = 0, from `low` to `high`."""
+class _Cluster:
+    """Things that are placed together, around x = 0, from `low` to `high`."""
 
     things: list[Thing]
     low: int
@@ -35,7 +35,7 @@ class _Unit:
 
 
 class _Composer:
-    """Draws what a scene needs: colours that no other thing of it has, numbers for its ids."""
+    """Random generator of the parts of one scene, with distinct colours, kinds and ids."""
 
     def __init__(self, rng: random.Random) -> None:
         self.rng = rng
@@ -47,7 +47,7 @@ class _Composer:
         return self._colors.pop() if self._colors else self.rng.choice(words.COLORS)
 
     def kind(self, kinds: Sequence[str], weights: Sequence[float] | None = None) -> str:
-        """Choose a kind of which the scene has none yet, so that a word names one thing."""
+        """Choose a kind that the scene does not contain yet, so that a word identifies one thing."""
         while True:
             kind = self.rng.choices(kinds, weights)[0]
             if kind not in self._used:
@@ -65,7 +65,7 @@ class _Composer:
         return self.rng.randrange(count)
 
     def garments(self, person: str) -> list[Thing]:
-        """Dress a person: always a top, often something on the head, sometimes a scarf."""
+        """Return the clothes of a person: a top, often headwear, sometimes a scarf."""
         rng = self.rng
         chosen = [("top", rng.choice(words.TOPS))]
         if rng.random() < 0.6:
@@ -78,7 +78,7 @@ class _Composer:
         ]
 
     def held(self, person: str) -> Thing | None:
-        """Put something in a hand of a person, or nothing."""
+        """Return a thing in a hand of a person, or None."""
         rng, draw = self.rng, self.rng.random()
         if draw < 0.12:
             return None
@@ -98,8 +98,8 @@ class _Composer:
             pose=pose,
         )
 
-    def person(self) -> _Unit:
-        """Make a person, dressed and perhaps holding something."""
+    def person(self) -> _Cluster:
+        """Return a dressed person who may hold something."""
         rng, name = self.rng, self.name("person")
         ground = rng.randint(87, 93)
         kind, hair = self.kind(words.PEOPLE), self.kind(words.HAIR)
@@ -111,10 +111,10 @@ class _Composer:
             things.append(held)
             reach = round(build_of(person.kind).half) + 27
             low, high = (low, reach) if held.hand == "left" else (-reach, high)
-        return _Unit(things, low, high)
+        return _Cluster(things, low, high)
 
-    def rider(self) -> _Unit:
-        """Make a person and what it rides."""
+    def rider(self) -> _Cluster:
+        """Return a person riding a horse or a bicycle."""
         rng, name = self.rng, self.name("person")
         ground, kind = rng.randint(88, 93), self.kind(words.PEOPLE)
         horse = rng.random() < 0.5
@@ -129,16 +129,16 @@ class _Composer:
             holder=name,
             place="seat",
         )
-        return _Unit([person, *self.garments(name), mount], -22, 22)
+        return _Cluster([person, *self.garments(name), mount], -22, 22)
 
-    def animal(self) -> _Unit:
+    def animal(self) -> _Cluster:
         rng, kind = self.rng, self.rng.choice(words.ANIMALS)
         half = _HALF_WIDTH[kind]
         thing = Thing(self.name("animal"), kind, x=0, y=rng.randint(86, 93), look=self.look(4), facing=self.side())
-        return _Unit([thing], -half, half)
+        return _Cluster([thing], -half, half)
 
-    def flock(self) -> _Unit:
-        """Make two animals of one kind, one behind the other."""
+    def flock(self) -> _Cluster:
+        """Return two animals of one kind, one behind the other."""
         rng, kind = self.rng, self.rng.choice(words.ANIMALS)
         half = round(_HALF_WIDTH[kind] * 0.84)
         facing, ground, turn = self.side(), rng.randint(87, 93), rng.choice((-1, 1))
@@ -154,10 +154,10 @@ class _Composer:
             )
             for offset, rise in ((8 * turn, 16), (-8 * turn, 0))
         ]
-        return _Unit(things, -half - 8, half + 8)
+        return _Cluster(things, -half - 8, half + 8)
 
-    def furniture(self, *, bare: bool = False) -> _Unit:
-        """Make a piece of furniture, with what lies on or under it unless it is to be bare."""
+    def furniture(self, *, bare: bool = False) -> _Cluster:
+        """Return a piece of furniture, with a thing on or under it unless `bare`."""
         rng = self.rng
         name = self.name("furniture")
         kind = "table" if bare else rng.choice(words.FURNITURE)
@@ -179,25 +179,25 @@ class _Composer:
                     place=place,
                 )
             )
-        return _Unit(things, -19, 19)
+        return _Cluster(things, -19, 19)
 
-    def person_behind_table(self) -> _Unit:
-        """Make a person who stands behind a bare table."""
+    def person_behind_table(self) -> _Cluster:
+        """Return a person behind a bare table."""
         person, table = self.person(), self.furniture(bare=True)
-        stand = table.things[0]
+        front = table.things[0]
         child = person.things[0].kind in ("boy", "girl")
-        person.things[0] = replace(person.things[0], y=stand.y - (16 if child else 6), layer=1)
-        table.things[0] = replace(stand, layer=2)
-        return _Unit([*person.things, *table.things], min(person.low, -19), max(person.high, 19))
+        person.things[0] = replace(person.things[0], y=front.y - (16 if child else 6), layer=1)
+        table.things[0] = replace(front, layer=2)
+        return _Cluster([*person.things, *table.things], min(person.low, -19), max(person.high, 19))
 
-    def vehicle(self) -> _Unit:
+    def vehicle(self) -> _Cluster:
         kind = self.rng.choice(words.VEHICLES)
         half = _HALF_WIDTH[kind]
         y = self.rng.randint(20, 22) if kind == "plane" else self.rng.randint(86, 92)
         thing = Thing(self.name("vehicle"), kind, self.color(), x=0, y=y, look=self.look(), facing=self.side(), layer=0)
-        return _Unit([thing], -half, half)
+        return _Cluster([thing], -half, half)
 
-    def sky_group(self) -> _Unit:
+    def sky_group(self) -> _Cluster:
         kind, count = self.rng.choice(("balloon", "kite")), self.rng.choice((2, 3))
         color, name = self.color(), self.name("sky")
         look, facing = self.look(), self.side()
@@ -215,13 +215,13 @@ class _Composer:
             )
             for step in range(count)
         ]
-        return _Unit(things, -count * 8, count * 8)
+        return _Cluster(things, -count * 8, count * 8)
 
-    def row(self) -> list[_Unit]:
+    def row(self) -> list[_Cluster]:
         one, other = self.rng.choices(_LAYOUTS, _LAYOUT_WEIGHTS)[0]
-        units = [getattr(self, stem)() for stem in (one, other) if stem]
-        self.rng.shuffle(units)
-        return units
+        clusters = [getattr(self, stem)() for stem in (one, other) if stem]
+        self.rng.shuffle(clusters)
+        return clusters
 
 
 _LAYOUTS = (
@@ -240,58 +240,58 @@ _LAYOUTS = (
 _LAYOUT_WEIGHTS = (8, 26, 14, 12, 12, 5, 4, 7, 5, 4, 3)
 
 
-def _spread(rng: random.Random, units: list[_Unit]) -> list[tuple[int, int]] | None:
-    """Shift the units side by side over the width; return what each takes, None where they do not fit."""
-    slack = SIZE - sum(unit.high - unit.low for unit in units)
+def _spread(rng: random.Random, clusters: list[_Cluster]) -> list[tuple[int, int]] | None:
+    """Place the clusters side by side; return the interval of each, or None if they do not fit."""
+    slack = SIZE - sum(cluster.high - cluster.low for cluster in clusters)
     if slack < -4:
         return None
-    cuts = sorted(rng.randint(min(slack, 0), max(slack, 0)) for _ in units)
+    cuts = sorted(rng.randint(min(slack, 0), max(slack, 0)) for _ in clusters)
     taken, cursor, used = [], 0, 0
-    for unit, cut in zip(units, cuts, strict=True):
+    for cluster, cut in zip(clusters, cuts, strict=True):
         cursor += cut - used
         used = cut
-        shift = cursor - unit.low
-        unit.things = [thing if thing.holder else replace(thing, x=thing.x + shift) for thing in unit.things]
-        taken.append((cursor, cursor + unit.high - unit.low))
-        cursor += unit.high - unit.low
+        shift = cursor - cluster.low
+        cluster.things = [thing if thing.holder else replace(thing, x=thing.x + shift) for thing in cluster.things]
+        taken.append((cursor, cursor + cluster.high - cluster.low))
+        cursor += cluster.high - cluster.low
     return taken
 
 
 def _free(taken: list[tuple[int, int]], width: int) -> list[int]:
-    """Return where something of this width can have its left edge, clear of the people."""
+    """Return the possible left edges of a thing of this width outside the taken intervals."""
     return [x for x in range(SIZE - width + 1) if all(x >= high or x + width <= low for low, high in taken)]
 
 
 def compose(seed: int, index: int) -> Scene:
-    """Compose scene `index` of a seed."""
+    """Return scene `index` of a seed."""
     own = int(digest("scenes", seed, index)[:15], 16)
     rng = random.Random(own)
     while True:
         composer = _Composer(rng)
-        units = composer.row()
-        taken = _spread(rng, units)
+        clusters = composer.row()
+        taken = _spread(rng, clusters)
         if taken is not None:
             break
-    things = [thing for unit in units for thing in unit.things]
-    tall = [span for unit, span in zip(units, taken, strict=True) if unit.things[0].category != "animals"]
+    things = [thing for cluster in clusters for thing in cluster.things]
+    tall = [span for cluster, span in zip(clusters, taken, strict=True) if cluster.things[0].category != "animals"]
     things += _background(composer, things, tall)
     return Scene(own, rng.choice(words.SCENERY), rng.randrange(TEXTURES), tuple(things))
 
 
 def _background(composer: _Composer, things: list[Thing], tall: list[tuple[int, int]]) -> list[Thing]:
-    """Add a vehicle behind the row, or something in the sky."""
+    """Return a vehicle behind the front row, or a group in the sky, or nothing."""
     rng = composer.rng
     crowded = any(thing.category == "vehicles" for thing in things) or len(tall) > 1
     if not crowded and rng.random() < 0.5:
-        unit = composer.vehicle()
-        # a plane needs no such room, but if it took less, then lack of room would tell that it is one
+        cluster = composer.vehicle()
+        # a plane needs less room, but with a smaller requirement, little room would imply a plane
         places = _free(tall, 42)
         if places:
             x = rng.choice(places) + 21
-            y = unit.things[0].y if unit.things[0].kind == "plane" else rng.randint(56, 59)
-            return [replace(unit.things[0], x=x, y=y)]
+            y = cluster.things[0].y if cluster.things[0].kind == "plane" else rng.randint(56, 59)
+            return [replace(cluster.things[0], x=x, y=y)]
     elif rng.random() < 0.3 and not any(thing.kind in _HIGH for thing in things):
-        unit = composer.sky_group()
-        x = rng.randint(-unit.low, SIZE - unit.high)
-        return [replace(thing, x=thing.x + x) for thing in unit.things]
+        cluster = composer.sky_group()
+        x = rng.randint(-cluster.low, SIZE - cluster.high)
+        return [replace(thing, x=thing.x + x) for thing in cluster.things]
     return []

@@ -1,4 +1,4 @@
-"""Draw a scene and say where everything in it is; both are pure functions of the scene's value."""
+"""Drawing of scenes, and boxes of everything in them; both are pure functions of the scene."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import UInt8
 
-from vlaudit.datasets.scenes import beasts, objects, people
+from vlaudit.datasets.scenes import objects, people, sprites
 from vlaudit.datasets.scenes.pen import Sprite
 from vlaudit.datasets.scenes.scenery import scenery
 from vlaudit.datasets.scenes.world import SIZE, Scene, Thing
@@ -17,9 +17,9 @@ from vlaudit.samples import Box
 
 
 class Placed(NamedTuple):
-    """A sprite at a place of the image: its anchor is at (x, y), and it shows the things and parts of these ids.
+    """A sprite with its anchor at (x, y) of the image; `parts` are the ids of the things and parts that it shows.
 
-    One that is not `drawn` only says where something is that another sprite draws.
+    A sprite with `drawn=False` only contributes to the box of something that another sprite draws.
     """
 
     parts: tuple[str, ...]
@@ -29,7 +29,7 @@ class Placed(NamedTuple):
     drawn: bool = True
 
     def box(self) -> Box:
-        """Return its box, cut to the image; turned inside out where it lies outside."""
+        """Return the box of the sprite, clipped to the image; it has negative size if it is outside."""
         return Box(
             max(0, self.x + self.sprite.left),
             max(0, self.y + self.sprite.top),
@@ -39,7 +39,7 @@ class Placed(NamedTuple):
 
 
 def draw(scene: Scene) -> UInt8[np.ndarray, "96 96 3"]:
-    """Draw the scene as RGB pixels."""
+    """Return the RGB pixels of a scene."""
     image = scenery(scene.scenery, scene.texture).copy()
     for placed in _placed(scene):
         if placed.drawn:
@@ -50,10 +50,10 @@ def draw(scene: Scene) -> UInt8[np.ndarray, "96 96 3"]:
 
 
 def boxes(scene: Scene) -> dict[str, Box]:
-    """Return the box of every thing and part by its id: half-open pixels, the extent of its own drawing.
+    """Return the box of every thing and part by id, in half-open pixels, including occluded pixels.
 
-    Parts of a person are "ID.head", "ID.hair", "ID.left hand" and "ID.right hand"; a person's own box spans body and
-    clothes, not what is held. "scenery" is the whole image. Things wholly outside the image are left out.
+    Parts of a person are "ID.head", "ID.hair", "ID.left hand" and "ID.right hand". A person's box includes the clothes
+    but not held things. "scenery" is the whole image. Things entirely outside the image are omitted.
     """
     return dict(_boxes(scene))
 
@@ -71,7 +71,7 @@ def _boxes(scene: Scene) -> dict[str, Box]:
 
 
 def is_next_to(where: Mapping[str, Box], one: Thing, other: Thing) -> bool:
-    """Say whether two single things stand side by side in the front row, at most 16 pixels apart."""
+    """Return True if two single things are side by side in the front row, at most 16 pixels apart."""
     if one.id == other.id or {one.id, other.id} - where.keys():
         return False
     for thing in (one, other):
@@ -82,7 +82,7 @@ def is_next_to(where: Mapping[str, Box], one: Thing, other: Thing) -> bool:
 
 
 def union(one: Box, other: Box) -> Box:
-    """Return the smallest box around both."""
+    """Return the smallest box that contains both."""
     return Box(
         min(one.left, other.left), min(one.top, other.top), max(one.right, other.right), max(one.bottom, other.bottom)
     )
@@ -103,11 +103,11 @@ def _everything(scene: Scene) -> Iterator[Placed]:
 def _standing(scene: Scene, thing: Thing) -> Iterator[Placed]:
     if thing.category == "people":
         yield from _person(scene, thing)
-    elif thing.kind in beasts.ANIMALS:
+    elif thing.kind in sprites.ANIMALS:
         scale = 0.84 if thing.group else 1.0
-        yield Placed((thing.id,), beasts.animal(thing.kind, thing.look, thing.facing, scale), thing.x, thing.y)
-    elif thing.kind in beasts.VEHICLES:
-        yield Placed((thing.id,), beasts.vehicle(thing.kind, thing.color, thing.look, thing.facing), thing.x, thing.y)
+        yield Placed((thing.id,), sprites.animal(thing.kind, thing.look, thing.facing, scale), thing.x, thing.y)
+    elif thing.kind in sprites.VEHICLES:
+        yield Placed((thing.id,), sprites.vehicle(thing.kind, thing.color, thing.look, thing.facing), thing.x, thing.y)
     elif thing.kind in objects.DRAWN:
         scale = 0.72 if thing.group else 1.0
         sprite = objects.standing(thing.kind, thing.color, thing.look, thing.facing, scale)
@@ -117,11 +117,11 @@ def _standing(scene: Scene, thing: Thing) -> Iterator[Placed]:
 
 
 def _furniture(scene: Scene, thing: Thing) -> Iterator[Placed]:
-    yield Placed((thing.id,), beasts.furniture(thing.kind), thing.x, thing.y)
+    yield Placed((thing.id,), sprites.furniture(thing.kind), thing.x, thing.y)
     top = thing.y - (22 if thing.kind == "table" else 18)
     for item in scene.held_by(thing.id):
         if item.place == "cover":
-            yield Placed((item.id,), beasts.cloth(item.color, item.look), thing.x, thing.y)
+            yield Placed((item.id,), sprites.cloth(item.color, item.look), thing.x, thing.y)
     for item in scene.held_by(thing.id):
         if item.place in ("on", "under"):
             scale = 1.0 if item.place == "on" else 0.86
@@ -166,9 +166,9 @@ def _person(scene: Scene, person: Thing) -> Iterator[Placed]:
 def _ridden(thing: Thing, rider: Thing) -> Iterator[Placed]:
     if thing.kind == "bicycle":
         ground = rider.y
-        yield Placed((thing.id,), beasts.vehicle("bicycle", thing.color, thing.look, thing.facing), rider.x, ground)
+        yield Placed((thing.id,), sprites.vehicle("bicycle", thing.color, thing.look, thing.facing), rider.x, ground)
         return
     hip = people.build_of(rider.kind).hip
     ground = rider.y + round(hip) + 21
-    yield Placed((thing.id,), beasts.animal("horse", thing.look, thing.facing, 1.0), rider.x, ground)
+    yield Placed((thing.id,), sprites.animal("horse", thing.look, thing.facing, 1.0), rider.x, ground)
     yield Placed((rider.id,), people.leg_over(rider.kind), rider.x, rider.y)

@@ -1,8 +1,8 @@
-"""What a caption gives away: how often a hidden word is guessed from the other words alone, without the image.
+"""Text-only baseline: accuracy of predicting a hidden word from the other words of its caption.
 
-A model that cannot see may reach these accuracies; only what lies above them needed the image. The guess is a logistic
-regression on the runs of one to three words of the caption, fitted on other captions of the world; it is a lower
-bound of what the best reader of captions would reach, and for grammar as plain as this one a close one.
+A model without access to the image may reach this accuracy; only higher accuracies are evidence of image use. The
+predictor is a logistic regression on word n-grams (n = 1 to 3), fitted on other captions. Its accuracy is a lower bound
+of the best text-only accuracy, and close to it for a grammar as simple as this one.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from vlaudit.datasets.scenes.words import CANDIDATES
 from vlaudit.errors import UsageError
 
 TRAIN, TEST = 20_000, 5_000
-"""Captions to fit on and to test on, one a scene."""
+"""Numbers of training and test captions, one per scene."""
 
 _HIDDEN = "[mask]"
 
 
 class Floor(NamedTuple):
-    """How often one kind of word is guessed from its caption: `accuracy` over `asked` words; `chance` is 1 in all."""
+    """Text-only accuracy for one slot kind over `asked` test words; `chance` is 1 / number of answers."""
 
     accuracy: float
     chance: float
@@ -35,27 +35,27 @@ class Floor(NamedTuple):
 
 
 def caption_floor(kind: str, train: int = TRAIN, test: int = TEST, seed: int = 0) -> Floor:
-    """Return the caption-only floor of a kind of slot: `train` captions to learn from, `test` others to be judged by.
+    """Return the text-only accuracy for a slot kind, with `train` captions for fitting and `test` others for testing.
 
-    Raises `UsageError` for a kind that the world does not know, and where too few captions ask for the kind.
+    Raises `UsageError` for an unknown kind, and if too few captions have a slot of this kind.
     """
     if kind not in CANDIDATES:
         raise UsageError(f"kind must be one of {', '.join(CANDIDATES)}, got {kind!r}")
-    asked = _questions(seed, 0, train).get(kind, ())
-    judged = _questions(seed, train, test).get(kind, ())
-    if len({answer for _, answer in asked}) < 2 or not judged:
-        raise UsageError(f"train and test must be large enough to ask for {kind}, got {train} and {test}")
-    reader = make_pipeline(
+    training = _questions(seed, 0, train).get(kind, ())
+    testing = _questions(seed, train, test).get(kind, ())
+    if len({answer for _, answer in training}) < 2 or not testing:
+        raise UsageError(f"train and test must be large enough to contain {kind} slots, got {train} and {test}")
+    classifier = make_pipeline(
         CountVectorizer(ngram_range=(1, 3), min_df=3, token_pattern=r"\S+", binary=True),  # noqa: S106 - no password
         LogisticRegression(C=0.1, max_iter=300),
     )
-    reader.fit(*zip(*asked, strict=True))
-    return Floor(float(reader.score(*zip(*judged, strict=True))), 1 / len(CANDIDATES[kind]), len(judged))
+    classifier.fit(*zip(*training, strict=True))
+    return Floor(float(classifier.score(*zip(*testing, strict=True))), 1 / len(CANDIDATES[kind]), len(testing))
 
 
 @lru_cache(maxsize=4)
 def _questions(seed: int, start: int, count: int) -> dict[str, Sequence[tuple[str, str]]]:
-    """Return, by kind, captions with one word hidden, and the word."""
+    """Return pairs of a caption with one hidden word and that word, by slot kind."""
     found: dict[str, list[tuple[str, str]]] = {}
     for index in range(start, start + count):
         caption = describe(compose(seed, index))

@@ -1,4 +1,4 @@
-"""Where a thing of a scene can stand instead, with its caption still true and nothing hidden that was seen."""
+"""Possible new places of a thing in a scene that keep the caption true and hide nothing else."""
 
 from __future__ import annotations
 
@@ -8,25 +8,27 @@ from vlaudit.datasets.scenes.world import SIZE, Scene, Thing
 from vlaudit.errors import UsageError
 from vlaudit.samples import Box, Sample
 
-NEAREST = 8
-"""Pixels that a move takes at least: one patch."""
+MIN_DISTANCE = 8
+"""Minimum distance of a move in pixels: one patch."""
 
 
 def places(scene: Scene, sample: Sample, thing_id: str) -> list[int]:
-    """Return the x (bottom centre, pixels) of every other place of a thing in its row, at least `NEAREST` away.
+    """Return the x (bottom centre, pixels) of every possible new place of a thing, at least `MIN_DISTANCE` away.
 
-    There, it and all that it holds lie inside the image, hide no more than a tenth of anything else (or no more than
-    before), and stand on the side of the picture, near to, and behind what the caption says.
+    At each place, the thing and everything that it holds are inside the image, overlap anything else by at most a tenth
+    (or no more than before), and agree with the caption on side, neighbours and occlusion.
     """
     thing = scene.thing(thing_id)
     if thing.holder:
-        raise UsageError(f"a thing must stand by itself to be moved, {thing_id!r} belongs to {thing.holder!r}")
+        raise UsageError(
+            f"thing_id must name a free-standing thing, got {thing_id!r} of {thing.holder!r}"
+        )
     if "behind" in sample.caption.split() and _is_behind(scene, thing):
         return []
     return [
         thing.x + by
         for by in range(-SIZE, SIZE)
-        if abs(by) >= NEAREST and _is_free(scene, thing, by) and _still_true(scene, sample, thing, by)
+        if abs(by) >= MIN_DISTANCE and _is_free(scene, thing, by) and _still_true(scene, sample, thing, by)
     ]
 
 
@@ -35,7 +37,7 @@ def _is_behind(scene: Scene, thing: Thing) -> bool:
 
 
 def _extent(scene: Scene, thing: Thing) -> Box:
-    """Return the box of a thing and of all that it holds."""
+    """Return the box around a thing and everything that it holds."""
     where = boxes(scene)
     extent = where[thing.id]
     for held in scene.held_by(thing.id):

@@ -1,4 +1,4 @@
-"""Drawings of what a hand can hold, around the point where the hand grips, for a hand on the image's right."""
+"""Sprites of things that can be held, anchored at the gripping hand, for a hand on the right of the image."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ DRAWN: dict[str, Callable[[Pen, Color], None]] = {
 
 @cache
 def held(kind: str, color: str, look: int, hand: str) -> Sprite:
-    """Draw a thing in a hand, anchored at the hand."""
+    """Draw a held thing, anchored at the hand."""
     pen = Pen(-30, -46, 30, 24)
     DRAWN[kind](pen, paint(color, look))
     sprite = pen.sprite()
@@ -177,7 +177,7 @@ def held(kind: str, color: str, look: int, hand: str) -> Sprite:
 
 @cache
 def standing(kind: str, color: str, look: int, facing: str, scale: float = 1.0) -> Sprite:
-    """Draw the same thing by itself, anchored at its bottom centre."""
+    """Draw a free-standing thing, anchored at its bottom centre."""
     pen = Pen(-30, -46, 30, 24)
     DRAWN[kind](pen, paint(color, look))
     image = pen.sprite(scale).image

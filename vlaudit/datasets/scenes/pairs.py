@@ -1,4 +1,4 @@
-"""What only the world knows about a caption: what hints at a word, which words are false, where its clauses meet."""
+"""Hints, foils and clause boundaries of scene captions."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from vlaudit.datasets.scenes.captions import JOINERS, MAX_WORDS
 from vlaudit.datasets.scenes.world import Scene, other_side
 from vlaudit.samples import Sample, Slot, Span
 
-LONGEST = MAX_WORDS + 5
-"""Longest caption with a hint, in words."""
+MAX_WORDS_WITH_HINT = MAX_WORDS + 5
+"""Maximum length of a caption with a hint, in words."""
 
 
 def hint_for(sample: Sample, slot: Slot) -> str | None:
-    """Return a sentence that makes a slot's word likely without naming it or a form of it; `None` where there is none.
+    """Return a sentence that makes a slot's word likely without containing it or a form of it, or None.
 
-    A side has no hint. Neither has a word of a kind that the caption has twice, because the hint could be about either.
+    Sides have no hint, and neither have words of a kind that occurs twice in the caption, where the hint would be
+    ambiguous.
     """
     alone = sum(other.kind == slot.kind for other in sample.slots) == 1
     hint = words.HINTS.get(sample.text(slot)) if alone else None
@@ -22,19 +23,19 @@ def hint_for(sample: Sample, slot: Slot) -> str | None:
 
 
 def copy_hint_for(sample: Sample, slot: Slot) -> str | None:
-    """Return a sentence that names a slot's word; `None` where the caption would become too long."""
+    """Return a sentence that contains a slot's word, or None if the caption would become too long."""
     hint = words.COPY_HINT.format(word=sample.text(slot))
     return hint if _fits(sample, hint) else None
 
 
 def _fits(sample: Sample, hint: str) -> bool:
-    return len(sample.caption.split()) + len(hint.split()) <= LONGEST
+    return len(sample.caption.split()) + len(hint.split()) <= MAX_WORDS_WITH_HINT
 
 
 def foils(scene: Scene, sample: Sample, slot: Slot) -> tuple[str, ...]:
-    """Return the answers of the slot's kind that make the caption false: absent from the scene and from the caption.
+    """Return the answers to a slot that make the caption false: those absent from the scene and the caption.
 
-    Of a side, this is the other one: it may stand in the caption already, of something else.
+    For a side, the foil is the other side, even if the caption contains it for another thing.
     """
     if slot.kind.endswith("side"):
         return (other_side(sample.text(slot)),)
@@ -45,9 +46,9 @@ def foils(scene: Scene, sample: Sample, slot: Slot) -> tuple[str, ...]:
 
 
 def joint_of(caption: str) -> Span | None:
-    """Return where the joint of two clauses stands, its blanks included; `None` for one clause.
+    """Return the span of the conjunction between two clauses, including its spaces, or None for one clause.
 
-    The grammar joins clauses with "and" or "while", and uses neither word for anything else.
+    The grammar uses "and" and "while" only as conjunctions.
 
     >>> joint_of("a dog waits and a man holds the cup")
     Span(start=11, end=16)
@@ -60,5 +61,5 @@ def joint_of(caption: str) -> Span | None:
 
 
 def is_sideless(sample: Sample) -> bool:
-    """Say whether the caption holds neither "left" nor "right"."""
+    """Return True if the caption contains neither "left" nor "right"."""
     return set(words.SIDES).isdisjoint(sample.caption.split())

@@ -1,4 +1,4 @@
-"""A small pen: outlined shapes drawn large and reduced, and the sprites that come of it."""
+"""Drawing of sprites from outlined shapes, at four times the size and then reduced."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ PALETTE: dict[str, tuple[Color, Color]] = {
 
 
 def paint(color: str, look: int) -> Color:
-    """Return the RGB of a colour word in one of its two shades."""
+    """Return the RGB values of a colour word in one of its two shades."""
     return PALETTE[color][look % 2]
 
 
 def contrast(color: Color) -> Color:
-    """Return an ink for details that shows on this colour."""
+    """Return a colour for details with sufficient contrast to this colour."""
     return (225, 225, 230) if sum(color) < 260 else INK
 
 
 class Sprite(NamedTuple):
-    """An RGBA picture and where its top left corner lies, relative to its anchor, in pixels."""
+    """An RGBA picture with the position of its top left corner relative to its anchor, in pixels."""
 
     image: Image.Image
     left: int
@@ -58,7 +58,7 @@ class Sprite(NamedTuple):
 
 
 class Pen:
-    """Draws outlined shapes in pixels around an anchor, at four times the size."""
+    """Canvas for outlined shapes, in pixels relative to an anchor, at four times the size."""
 
     def __init__(self, left: int, top: int, right: int, bottom: int) -> None:
         self._left, self._top = left, top
@@ -102,7 +102,7 @@ class Pen:
         ink: Color | None = INK,
         round_by: float = 0,
     ) -> None:
-        """Draw a rectangle, its corners rounded where asked."""
+        """Draw a rectangle with corners of radius `round_by`."""
         bounds = [self._at(left, top), self._at(right, bottom)]
         self._draw.rounded_rectangle(
             bounds, round_by * SCALE, fill=fill, outline=ink, width=self._edge(0.9) if ink else 0
@@ -129,11 +129,11 @@ class Pen:
         self.line(points, fill, width)
 
     def sprite(self, scale: float = 1.0, film: int = 40) -> Sprite:
-        """Reduce the drawing to pixels, cut to what is visible: levels of alpha below `film` are taken for nothing."""
+        """Reduce the drawing to pixels and crop it to the visible part; alpha values below `film` become 0."""
         anchor = -self._left * scale, -self._top * scale
         width, height = (max(1, round(side * scale / SCALE)) for side in self._image.size)
         image = self._image.resize((width, height), Image.Resampling.BOX)
-        # a film of nearly nothing around the outline would widen the box without being seen
+        # nearly transparent pixels around the outline would enlarge the box without being visible
         alpha = image.getchannel("A").point([0 if level < film else level for level in range(256)])
         image.putalpha(alpha)
         bounds = alpha.getbbox() or (0, 0, 1, 1)

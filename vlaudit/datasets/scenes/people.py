@@ -1,4 +1,4 @@
-"""Drawings of people, part by part, around the point between their feet; and of what they wear."""
+"""Sprites of the parts and clothes of people, anchored at the point between their feet."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ TROUSERS: Color = (70, 76, 110)
 
 
 def build_of(kind: str) -> Build:
-    """Return the measures of a kind of person."""
+    """Return the body measurements of a kind of person."""
     return ADULT if kind in ("man", "woman") else CHILD
 
 
@@ -40,7 +40,7 @@ def _pen() -> Pen:
 
 
 def hand_point(kind: str, hand: str, pose: str) -> Point:
-    """Return where a hand is: the person's left hand lies on the image's right."""
+    """Return the position of a hand; the person's left hand is on the right of the image."""
     build, side = build_of(kind), 1 if hand == "left" else -1
     if pose == "holding":
         return side * (build.half + 7), build.shoulder + 9
@@ -61,7 +61,7 @@ def legs(kind: str) -> Sprite:
 
 @cache
 def leg_over(kind: str) -> Sprite:
-    """Draw the one leg of a rider that is on this side of the animal."""
+    """Draw the visible leg of a rider."""
     build, pen = build_of(kind), _pen()
     pen.limb([(1, build.hip - 1), (2, build.hip + 12)], TROUSERS, 5)
     pen.rect(-1, build.hip + 11, 7, build.hip + 14.5, (60, 45, 40), round_by=1)
@@ -103,7 +103,7 @@ def arm(kind: str, hand: str, pose: str, garment: str, color: str, *, look: int,
 
 @cache
 def short_sleeve(kind: str, hand: str, pose: str) -> Sprite:
-    """Draw where the short sleeve of `arm` is: every pixel that it touches, however little."""
+    """Draw the extent of the short sleeve of `arm`, including partially covered pixels."""
     pen = _pen()
     pen.limb(_sleeve_points(_arm_points(kind, hand, pose)), INK, 4.6)
     return pen.sprite(film=0)

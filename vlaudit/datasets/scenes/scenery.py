@@ -1,4 +1,4 @@
-"""Drawings of the places: one picture for each place and texture, kept once drawn."""
+"""Background pictures, one per place and texture, cached."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import cache
 from PIL import Image, ImageDraw
 
 TEXTURES = 48
-"""Variants of every place that no word names."""
+"""Number of variants of each place, which captions never mention."""
 
 _SCALE = 2
 _SIDE = 96
@@ -164,7 +164,7 @@ _PLACES: dict[str, Callable[[_Brush, float], None]] = {
 
 @cache
 def scenery(name: str, texture: int) -> Image.Image:
-    """Draw a place in one of its `TEXTURES` variants; the picture is shared, so copy it before drawing on it."""
+    """Return the picture of a place in one of its `TEXTURES` variants; copy it before modifying it, as it is cached."""
     brush = _Brush(name, texture)
     _PLACES[name](brush, 46 + brush.random.uniform(-2, 3))
     return brush.image.resize((_SIDE, _SIDE), Image.Resampling.BOX)

@@ -1,4 +1,4 @@
-"""What a scene's image shows, in the terms of samples: regions with their words, and relations between them."""
+"""Conversion of scenes to the types of samples: images, regions and relations."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ PREDICATES = (
     *("standing in", "wearing", "holding", "eating", "playing", "riding"),
     *("covering", "on", "under", "behind", "next to"),
 )
-"""Every predicate of the world's relations."""
+"""All predicates of the relations of scenes."""
 
 _OF_PLACE = {"top": "wearing", "head": "wearing", "neck": "wearing", "seat": "riding"}
 _OF_ITEM = {"on": "on", "under": "under", "cover": "covering"}
 
 
 def image_of(scene: Scene) -> Image:
-    """Return the scene's image, drawn when its pixels are asked for."""
+    """Return the image of a scene, drawn when its pixels are requested."""
     return Image(scene.key, SIZE, SIZE, partial(draw, scene))
 
 
 def regions_of(scene: Scene) -> tuple[Region, ...]:
-    """Return every thing and part that is shown, with the word that names it and the words that are true of it.
+    """Return a region for every visible thing and part, with its noun as label and its attributes.
 
-    The attributes are its colour (of hair: its hair colour), and a side: a hand's own side and that of the hand that
-    holds it; for what stands by itself, the side of the picture where its centre lies in an outer third.
+    Attributes are the colour (the hair colour of hair) and the side: for a hand its own side, for a held thing the side
+    of the hand, and for a free-standing thing the side of the image if its centre is in an outer third.
     """
     things = {thing.id: thing for thing in scene.things}
     found = []
@@ -57,7 +57,7 @@ def _part(things: Mapping[str, Thing], name: str, box: Box) -> Region:
 
 
 def relations_of(scene: Scene) -> tuple[Relation, ...]:
-    """Return what the scene shows of who does what with what, by `PREDICATES`; "next to" holds both ways."""
+    """Return the relations between the regions of a scene; "next to" is symmetric."""
     where = boxes(scene)
     shown = [thing for thing in scene.things if thing.id in where]
     found: list[Relation] = []

@@ -1,9 +1,9 @@
-"""The words of the scene world: what can be shown, what can be asked, and what hints at each answer."""
+"""Vocabulary of the scenes: things, colours, answer sets per slot kind, and hints."""
 
 from __future__ import annotations
 
 COLORS = ("red", "yellow", "green", "blue", "purple", "pink", "black", "white", "brown")
-"""No "orange": its article ("an") would tell the hidden word."""
+""""orange" is excluded because its article ("an") would reveal the hidden word."""
 
 PEOPLE = ("man", "woman", "boy", "girl")
 ANIMALS = ("dog", "cat", "horse", "cow", "sheep", "bird", "rabbit", "turtle")
@@ -12,7 +12,7 @@ INSTRUMENTS = ("guitar", "drum", "trumpet", "violin", "harp")
 FOODS = ("cake", "pizza", "candy")
 OBJECTS = ("ball", "kite", "balloon", "flag", "bag", "book", "cup", "umbrella", "box", *FOODS)
 TABLEWARE = ("ball", "bag", "book", "cup", "box", *FOODS)
-"""Objects that can also lie on or under furniture."""
+"""Objects that may be placed on or under furniture."""
 
 TOPS = ("shirt", "coat", "robe")
 HEADWEAR = ("hat", "cap", "crown")
@@ -47,17 +47,7 @@ CANDIDATES: dict[str, tuple[str, ...]] = {
     "hand side": SIDES,
     "position side": SIDES,
 }
-"""The answer set of every kind of slot."""
-
-PHRASE_TYPE_OF_SLOT = {
-    "object": "other",
-    "person": "people",
-    "animal": "animals",
-    "scenery": "scene",
-    "clothing": "clothing",
-    "instrument": "instruments",
-    "vehicle": "vehicles",
-}
+"""Answer set by slot kind."""
 
 HINTS: dict[str, str] = {
     "red": "the color of a tomato",
@@ -119,10 +109,10 @@ HINTS: dict[str, str] = {
     "snow": "winter is cold here",
     "farm": "there are crops here",
 }
-"""Context that makes a word likely without naming it or a form of it; at most five words each."""
+"""Hint by word: a sentence that makes the word likely without containing it or a form of it; at most five words."""
 
 COPY_HINT = "the word is {word}"
-"""Context that names the word."""
+"""Copy hint: a sentence that contains the word."""
 
 GRAMMAR_WORDS = (
     *("a", "the", "one", "two", "three", "there", "person", "people", "and", "while", "we", "can", "see", "this"),
@@ -131,16 +121,16 @@ GRAMMAR_WORDS = (
     *("in", "at", "on", "under", "behind", "with", "next", "to", "near", "of", "side", "picture", "photo", "image"),
     *("hand", "head", "hair"),
 )
-"""Words of the templates that answer no slot."""
+"""Words of the grammar that are not answers."""
 
 
 def candidates(kind: str) -> tuple[str, ...]:
-    """Return the answer set of a kind of slot; `KeyError` for a kind that the world does not know."""
+    """Return the answer set of a slot kind; raise `KeyError` for an unknown kind."""
     return CANDIDATES[kind]
 
 
 def vocabulary() -> tuple[str, ...]:
-    """Return every word that a caption, a hint or a label of the world can hold, sorted; one token each."""
+    """Return all words of captions, hints and labels, sorted; each is one token."""
     words: set[str] = {*GRAMMAR_WORDS, *FURNITURE, *HAIR, *PLURALS.values()}
     for answers in CANDIDATES.values():
         words.update(answers)

@@ -1,4 +1,4 @@
-"""A scene as a value: what is where, in which colour, held by whom; and the smallest edits of it."""
+"""Scenes as values (things with places, colours and holders), and edits that change one thing."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ CATEGORY_OF_KIND: dict[str, str] = {
 class Thing:
     """One thing of a scene.
 
-    A thing that stands by itself has its bottom centre at (x, y) in pixels. A thing with a `holder` is worn, held,
-    ridden, or lies on or under its holder (`place`), and moves with it. `hand` is the holder's own: people face the
-    viewer, so their left hand is on the image's right. `look` numbers variants of the drawing that no word names
-    (shade, coat, skin); `hair` is a person's hair colour; `pose` is "holding" or "eating" for what a hand holds.
+    A free-standing thing has its bottom centre at (x, y) in pixels. A thing with a `holder` is worn, held, ridden, or
+    placed on or under its holder (see `place`), and moves with it. `hand` is the holder's hand; people face the viewer,
+    so their left hand is on the right of the image. `look` numbers variants of the drawing that captions never mention
+    (shade, coat, skin). `hair` is a person's hair colour. `pose` of a held thing is "holding" or "eating".
     """
 
     id: str
@@ -54,10 +54,10 @@ class Thing:
 
 @dataclass(frozen=True)
 class Scene:
-    """Everything that an image of the world shows; equal scenes are drawn with equal pixels.
+    """The complete content of an image; equal scenes have equal pixels.
 
-    `seed` is the scene's own: descriptions derive from it, so that they stay when one thing is edited. `texture`
-    numbers the variant of the scenery.
+    `seed` determines the captions, which are therefore stable when one thing is edited. `texture` is the variant of the
+    scenery.
     """
 
     seed: int
@@ -71,14 +71,14 @@ class Scene:
         return digest("scene", self.seed, self.scenery, self.texture, self.things)
 
     def thing(self, thing_id: str) -> Thing:
-        """Return the thing with this id; `UsageError` where there is none."""
+        """Return the thing with this id; raise `UsageError` if there is none."""
         for thing in self.things:
             if thing.id == thing_id:
                 return thing
         raise UsageError(f"thing_id must be one of {[t.id for t in self.things]}, got {thing_id!r}")
 
     def held_by(self, thing_id: str) -> tuple[Thing, ...]:
-        """Return what the thing wears, holds, rides or carries on it."""
+        """Return the things with this holder."""
         return tuple(thing for thing in self.things if thing.holder == thing_id)
 
     def people(self) -> tuple[Thing, ...]:
@@ -86,7 +86,7 @@ class Scene:
         return tuple(thing for thing in self.things if thing.category == "people")
 
     def kinds(self) -> set[str]:
-        """Return the kinds of things that are shown, scenery included."""
+        """Return the kinds of all things, and the scenery."""
         return {self.scenery, *(thing.kind for thing in self.things)}
 
     def with_thing(self, changed: Thing) -> Scene:
@@ -98,18 +98,18 @@ def recolored(scene: Scene, thing_id: str, color: str) -> Scene:
     """Return the scene with one thing in another colour."""
     thing = scene.thing(thing_id)
     if not thing.color:
-        raise UsageError(f"thing_id must name a thing with a colour, {thing.kind} {thing_id!r} has none")
+        raise UsageError(f"thing_id must name a thing with a colour, got {thing_id!r} ({thing.kind}), which has none")
     return scene.with_thing(replace(thing, color=_known("color", color, words.COLORS)))
 
 
 def replaced(scene: Scene, thing_id: str, kind: str) -> Scene:
-    """Return the scene with another kind of thing in the same place, of the same category."""
+    """Return the scene with a thing replaced by another kind of the same category."""
     thing = scene.thing(thing_id)
     return scene.with_thing(replace(thing, kind=_known("kind", kind, exchangeable(thing))))
 
 
 def exchangeable(thing: Thing) -> tuple[str, ...]:
-    """Return the kinds that can stand in the place of this thing: what `replaced` accepts."""
+    """Return the kinds that may replace this thing (see `replaced`)."""
     if thing.place in ("on", "under"):
         return words.TABLEWARE
     if thing.pose == "eating":
@@ -130,25 +130,27 @@ def exchangeable(thing: Thing) -> tuple[str, ...]:
 
 
 def swapped_hand(scene: Scene, person_id: str) -> Scene:
-    """Return the scene with what the person holds in the other hand."""
+    """Return the scene with the thing that a person holds in the other hand."""
     held = [thing for thing in scene.held_by(person_id) if thing.hand]
     if not held:
-        raise UsageError(f"person_id must name a person who holds something, {person_id!r} does not")
+        raise UsageError(f"person_id must name a person who holds something, got {person_id!r}, who does not")
     for thing in held:
         scene = scene.with_thing(replace(thing, hand=other_side(thing.hand)))
     return scene
 
 
 def moved(scene: Scene, thing_id: str, x: int, y: int | None = None) -> Scene:
-    """Return the scene with a thing that stands by itself at another place, with all that it holds."""
+    """Return the scene with a free-standing thing, and everything that it holds, at another place."""
     thing = scene.thing(thing_id)
     if thing.holder:
-        raise UsageError(f"thing_id must name a thing that stands by itself, {thing_id!r} belongs to {thing.holder!r}")
+        raise UsageError(
+            f"thing_id must name a free-standing thing, got {thing_id!r} of {thing.holder!r}"
+        )
     return scene.with_thing(replace(thing, x=x, y=thing.y if y is None else y))
 
 
 def without(scene: Scene, thing_id: str) -> Scene:
-    """Return the scene without a thing and without what it holds."""
+    """Return the scene without a thing and everything that it holds."""
     gone = {scene.thing(thing_id).id}
     while more := {t.id for t in scene.things if t.holder in gone} - gone:
         gone |= more
@@ -156,7 +158,7 @@ def without(scene: Scene, thing_id: str) -> Scene:
 
 
 def with_scenery(scene: Scene, name: str) -> Scene:
-    """Return the scene at another place."""
+    """Return the scene with another scenery."""
     return replace(scene, scenery=_known("name", name, words.SCENERY))
 
 

@@ -1,7 +1,7 @@
-"""Visual Genome: descriptions of regions, the objects that they name, and relations between these.
+"""Visual Genome (`visual-genome:DIR`): region descriptions, the objects that they name, and their relations.
 
-Format: Krishna et al. 2017, "Visual Genome": `region_graphs.json`, `objects.json`, `relationships.json` as they are
-published. `visual-genome:DIR` opens one; what is refused, and in which words: docs/data.md.
+Format: Krishna et al. 2017, "Visual Genome": `region_graphs.json`, `objects.json` and `relationships.json` as
+published. See docs/data.md for refusals.
 """
 
 from __future__ import annotations
@@ -16,11 +16,13 @@ __all__ = ["VisualGenome", "from_spec"]
 
 
 def from_spec(text: str) -> VisualGenome:
-    """Return the data set that `DIR[,images=DIR][,features=FILE[,names=FILE]]` names, relative to the first DIR.
+    """Return the data set `DIR[,images=DIR][,features=FILE[,names=FILE]]`; options are relative to the first DIR.
 
-    Raises `UsageError` for options that do not exist, `DataError` where the folder holds no such data set.
+    Raises `UsageError` for unknown options, and `DataError` if the folder does not contain the data set.
     """
     folder, options = parse_options(text, ("images", "features", "names"))
     if not folder:
-        raise UsageError("--data visual-genome:DIR needs the folder that holds objects.json and the others, got none")
+        raise UsageError(
+            "--data visual-genome:DIR requires the folder with objects.json and region_graphs.json, got none"
+        )
     return VisualGenome(Path(folder), **options)

@@ -1,4 +1,4 @@
-"""Samples of Visual Genome: one a description that names objects, with all objects and relations of its image."""
+"""Samples of Visual Genome: one per region description, with all objects and relations of its image."""
 
 from __future__ import annotations
 
@@ -7,35 +7,37 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from vlaudit.datasets.attached import Attached
+from vlaudit.datasets.attached import AttachedFeatures
 from vlaudit.datasets.base import Refusal
 from vlaudit.datasets.grounding import grounded_slots
 from vlaudit.datasets.images import UnreadableImage, open_image
 from vlaudit.datasets.photos import absent_image, find_photos
 from vlaudit.datasets.visual_genome.descriptions import Description, OtherDescriptions, phrases_of
+from vlaudit.datasets.visual_genome.json_lists import Element, ImageList, elements, image_id_of, refusal_reason
 from vlaudit.datasets.visual_genome.objects import GRAPHS, OBJECTS, RELATIONSHIPS, Objects, id_of, relations_of
-from vlaudit.datasets.visual_genome.streams import Element, ImageList, elements, identity_of, misplaced
 from vlaudit.errors import DataError
 from vlaudit.samples import Image, Relation, Sample, words_of
 
 PLACES = ("VG_100K", "VG_100K_2", "images/VG_100K", "images/VG_100K_2", "images", "")
-"""Where the two parts of the photos usually lie beside the JSON files."""
+"""Usual folders of the two parts of the photos, relative to the folder of the JSON files."""
 
 _SIZES = "image_data.json"
-_FEWEST_WORDS = 2
+_MIN_WORDS = 2
 
 
 class VisualGenome:
-    """One sample a region description whose graph names objects of it.
+    """Visual Genome as a data set: one sample per region description whose graph names objects.
 
-    In the order of region_graphs.json: the first of every image, then the others, so that a limit of some hundreds sees
-    as many images and not five; for the others the files are read once more. The files are streamed: one image is in
-    memory at a time, besides the place of each image in the other files. A refusal stands for one description that
-    gives no sample, or for one object, relation or image that makes no sense; three quarters of the published
-    descriptions have no graph. Every sample has all objects of its image as regions, in pixels of the photo, and all
-    its relations; where files give an object different boxes, objects.json counts. The `world` of each sample answers
-    `hint` and `copy_hint` from the other descriptions of the same thing. Without photos, `features` gives the regions;
-    `image` then has the size that image_data.json or the features state, and no pixels.
+    Samples are in the order of region_graphs.json: first one per image, then the others, so that a limit of some
+    hundreds covers as many images. For the others, the files are read a second time. The files are streamed; memory
+    holds one image at a time, and the position of each image in the other files.
+
+    A refusal represents one description without a sample, or one invalid object, relation or image; three quarters of
+    the published descriptions have no graph. Every sample has all objects of its image as regions, in pixels of the
+    photo, and all relations of its image. If files disagree on the box of an object, objects.json is used. The `world`
+    of a sample provides `hint` and `copy_hint` from the other descriptions of the same object. If photos are missing,
+    `features` provides the regions, and `image` has the size stated by image_data.json or by the features, without
+    pixels.
     """
 
     name = "visual-genome"
@@ -46,7 +48,7 @@ class VisualGenome:
         self.folder = folder
         self.refusals: list[Refusal] = []
         self._photos = find_photos(spec, folder, images, PLACES, _is_photo, needed=not features)
-        self._attached = Attached.open(folder, features, names)
+        self._attached = AttachedFeatures.open(folder, features, names)
         self._objects = ImageList(folder / OBJECTS, self.refusals)
         self._relationships = self._optional(RELATIONSHIPS)
         self._sizes = self._optional(_SIZES)
@@ -57,7 +59,7 @@ class VisualGenome:
         return ImageList(self.folder / name, self.refusals) if (self.folder / name).is_file() else None
 
     def __iter__(self) -> Iterator[Sample]:
-        """Give the samples; what was refused before is not refused again."""
+        """Yield the samples; repeated iterations add no refusals."""
         for chosen in (slice(0, 1), slice(1, None)):
             seen: set[str] = set()
             for element in elements(self.folder / GRAPHS):
@@ -68,7 +70,7 @@ class VisualGenome:
                 yield from samples[chosen]
 
     def describe(self) -> str:
-        """Return what was read so far: images, descriptions, objects and relations, and how many were refused."""
+        """Return the numbers of descriptions, images, boxes, relations and refused records read so far, as one line."""
         images = sum(counts[0] > 0 for counts in self._counts.values())
         captions, boxes, relations = (sum(counts[i] for counts in self._counts.values()) for i in range(3))
         features = f"; {self._attached.describe()}" if self._attached else ""
@@ -79,15 +81,15 @@ class VisualGenome:
         )
 
     def _of_image(self, element: Element, seen: set[str]) -> tuple[list[Sample], list[Refusal], tuple[int, int, int]]:
-        """Return the samples of one record of region_graphs.json, what it refuses, and how much it holds."""
+        """Return the samples of a record of region_graphs.json, its refusals, and counts for `describe`."""
         none = (0, 0, 0)
-        image_id, wrong = identity_of(element.value), ""
+        image_id, problem = image_id_of(element.value), ""
         if image_id is None or image_id in seen:
-            wrong = misplaced(image_id)
+            problem = refusal_reason(image_id)
         elif not isinstance(element.value.get("regions"), list):
-            wrong = "it has no list of 'regions'"
-        if image_id is None or wrong:
-            return [], [Refusal(GRAPHS, f"record {element.number + 1}", wrong)], none
+            problem = "'regions' must be a list"
+        if image_id is None or problem:
+            return [], [Refusal(GRAPHS, f"record {element.number + 1}", problem)], none
         seen.add(image_id)
         described = element.value["regions"]
         try:
@@ -107,7 +109,7 @@ class VisualGenome:
         return samples, refused, (len(samples), len(objects.regions), len(relations))
 
     def _fill(self, objects: Objects, described: list[Any]) -> tuple[Relation, ...]:
-        """Read the objects of an image from the three files, the most trusted first, and return its relations."""
+        """Add the objects of an image from the three files, in order of precedence, and return its relations."""
         own = _members(self._objects.get(objects.image_id), "objects")
         for number, record in enumerate(own):
             objects.add(record, OBJECTS, f"object {number + 1} of image {objects.image_id}")
@@ -121,7 +123,7 @@ class VisualGenome:
         return relations_of([*stated, *drawn], objects)
 
     def _image(self, image_id: str) -> Image:
-        """Return the photo, opened once; where only features were given, an image of the stated size."""
+        """Return the photo, opened once, or with features a placeholder of the stated size."""
         if image_id not in self._images:
             try:
                 self._images[image_id] = open_image(self._photos.find(f"{image_id}.jpg"), f"vg-{image_id}")
@@ -134,8 +136,8 @@ class VisualGenome:
         return image
 
     def _unsized(self, reason: str) -> str:
-        """Say why an image cannot be read: with features it would do to know how large it is."""
-        return f"{reason}, and neither {_SIZES} nor the features say its size" if self._attached else reason
+        """Return the reason for refusing an image without photo and, if features are given, without a known size."""
+        return f"{reason}, and neither {_SIZES} nor the features state its size" if self._attached else reason
 
     def _size(self, image_id: str) -> tuple[int, int] | None:
         if self._attached is None:
@@ -151,9 +153,9 @@ def _descriptions(described: list[Any], objects: Objects) -> list[Description]:
     found: dict[str, Description] = {}
     for number, record in enumerate(described, start=1):
         identity = id_of(record.get("region_id")) if isinstance(record, dict) else None
-        description = "it has no 'region_id'" if identity is None else _description(record, identity, objects)
+        description = "missing key 'region_id'" if identity is None else _description(record, identity, objects)
         if identity in found:
-            description = "the id is there twice; the first record is kept"
+            description = "duplicate id; the first record is kept"
         if isinstance(description, str):
             where = f"region {identity or f'number {number}'} of image {objects.image_id}"
             objects.refusals.append(Refusal(GRAPHS, where, description))
@@ -163,15 +165,15 @@ def _descriptions(described: list[Any], objects: Objects) -> list[Description]:
 
 
 def _description(record: Mapping[str, Any], identity: str, objects: Objects) -> Description | str:
-    """Return a description, or why it gives none."""
+    """Return the description of a record, or the reason why there is none."""
     if not isinstance(record.get("phrase"), str):
-        return "its 'phrase' must be a text"
-    if len(words_of(record["phrase"])) < _FEWEST_WORDS:
-        return "it has fewer than two words"
+        return "'phrase' must be a string"
+    if len(words_of(record["phrase"])) < _MIN_WORDS:
+        return "the phrase must have at least two words"
     if not _members(record, "objects"):
-        return "its graph has no object"
+        return "the region graph has no object"
     text, phrases = phrases_of(record, objects)
-    return Description(identity, text, phrases) if phrases else "it names no object of its graph that has a box"
+    return Description(identity, text, phrases) if phrases else "the phrase names no object of its graph with a box"
 
 
 def _samples(objects: Objects, relations: tuple[Relation, ...], descriptions: list[Description]) -> list[Sample]:
@@ -192,14 +194,14 @@ def _samples(objects: Objects, relations: tuple[Relation, ...], descriptions: li
 
 
 def _hinted(samples: list[Sample], described: list[Any]) -> list[Sample]:
-    """Return the samples with the descriptions of their image as world: those that name regions first."""
+    """Return the samples with the descriptions of their image as `world`, those with regions first."""
     own = [sample.caption for sample in samples]
-    told = [
+    phrases = [
         " ".join(one["phrase"].split())
         for one in described
         if isinstance(one, dict) and isinstance(one.get("phrase"), str)
     ]
-    rest = [text for text in dict.fromkeys(told) if text not in own]
+    rest = [text for text in dict.fromkeys(phrases) if text not in own]
     about = [frozenset(name for phrase in sample.phrases for name in phrase.region_ids) for sample in samples]
     world = OtherDescriptions((*own, *rest), (*about, *[frozenset[str]()] * len(rest)))
     return [replace(sample, world=world) for sample in samples]
@@ -207,7 +209,7 @@ def _hinted(samples: list[Sample], described: list[Any]) -> list[Sample]:
 
 def _unlinked(sample: Sample) -> Refusal:
     where = f"region {sample.id.rsplit('-', 1)[-1]} of image {sample.image_id}"
-    return Refusal(GRAPHS, where, "no detector box stands in for any object that it names")
+    return Refusal(GRAPHS, where, "no detector box matches any object that the phrase names")
 
 
 def _members(record: Any, key: str) -> list[Any]:
@@ -221,12 +223,12 @@ def _is_photo(name: str) -> bool:
 
 def _check_files(spec: str, folder: Path) -> None:
     if not folder.is_dir():
-        raise DataError(f"{spec}: there is no such folder")
+        raise DataError(f"{spec}: the folder does not exist")
     missing = [name for name in (OBJECTS, GRAPHS) if not (folder / name).is_file()]
     if missing:
         raise DataError(
-            f"{spec}: this is no folder of Visual Genome: looked for {OBJECTS} and {GRAPHS} (and {RELATIONSHIPS}, "
-            f"{_SIZES} where they are there), found no {' and no '.join(missing)}; unpack the zip files"
+            f"{spec}: not a Visual Genome folder: looked for {OBJECTS} and {GRAPHS} (and {RELATIONSHIPS}, "
+            f"{_SIZES} if available), found no {' and no '.join(missing)}; unpack the zip files"
         )
     for name in (OBJECTS, GRAPHS, RELATIONSHIPS, _SIZES):
         if (folder / name).is_file():

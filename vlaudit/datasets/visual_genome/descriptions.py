@@ -1,4 +1,4 @@
-"""Descriptions of regions: the text, and where it names the objects of its graph."""
+"""Region descriptions: their text, and the spans that name objects of their graph."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from vlaudit.samples import Phrase, Sample, Slot, Span, words_of
 
 @dataclass(frozen=True)
 class Description:
-    """A description that names objects; `id` is its region_id."""
+    """A region description with phrases for the objects that it names; `id` is its region_id."""
 
     id: str
     text: str
@@ -25,20 +25,20 @@ class Description:
 
 @dataclass(frozen=True)
 class OtherDescriptions(OtherCaptions):
-    """All descriptions of an image; hints are those of the same thing, because the others are of other places.
+    """All descriptions of an image; hints come from those of the same object, as the others describe other regions.
 
-    `about` says for each of `captions` which regions it names, none for one that is no sample.
+    `about` contains, for each of `captions`, the ids of the regions that it names; empty for one without a sample.
     """
 
     about: tuple[frozenset[str], ...] = ()
 
     def hints(self, sample: Sample, slot: Slot) -> list[str]:
-        """Return the other descriptions that name a region of the slot, and neither its word nor a form of it."""
+        """Return the other descriptions of the slot's regions that do not contain its word or a form of it."""
         word = sample.text(slot)
         return [caption for caption in self._of_same(slot) if not names_word(caption, word)]
 
     def copy_hint(self, sample: Sample, slot: Slot) -> str | None:
-        """Return the first other description of a region of the slot that names the very word, `None` without one."""
+        """Return the first other description of the slot's regions that contains its word, or None."""
         own = sample.caption
         naming = OtherCaptions(tuple(caption for caption in self._of_same(slot) if caption != own))
         return naming.copy_hint(sample, slot)
@@ -48,10 +48,10 @@ class OtherDescriptions(OtherCaptions):
         return [caption for caption, about in zip(self.captions, self.about, strict=True) if about & wanted]
 
 
-def tidied(text: str) -> tuple[str, list[int]]:
-    """Return a text with single spaces inside and none around, and where each of its characters stood before.
+def normalize_spaces(text: str) -> tuple[str, list[int]]:
+    """Return the text with single spaces and without surrounding ones, and the original index of each character.
 
-    >>> tidied(" a  dog ")
+    >>> normalize_spaces(" a  dog ")
     ('a dog', [1, 2, 4, 5, 6])
     """
     if text == " ".join(text.split()):
@@ -67,12 +67,12 @@ def tidied(text: str) -> tuple[str, list[int]]:
 def phrases_of(record: Mapping[str, Any], objects: Objects) -> tuple[str, tuple[Phrase, ...]]:
     """Return the text of a description and the phrases that name objects of its graph.
 
-    An object is named where the description's synsets have its name, else where they have its synset, else where the
-    text has its name or a form of it; all of these places where there are several, and one place may name several
-    objects (two bikes are "bikes").
+    The mentions of an object are the entities of the description with its name, else those with its synset, else the
+    occurrences of its name in any form. An object may have several mentions, and a mention may name several objects
+    (two bikes are "bikes").
     """
-    text, stood = tidied(record["phrase"])
-    entities = _entities(record.get("synsets"), text, stood)
+    text, original = normalize_spaces(record["phrase"])
+    entities = _entities(record.get("synsets"), text, original)
     named: dict[Span, dict[str, None]] = {}
     for one in record["objects"]:
         identity = objects.resolve(one.get("object_id")) if isinstance(one, dict) else None
@@ -85,10 +85,10 @@ def phrases_of(record: Mapping[str, Any], objects: Objects) -> tuple[str, tuple[
     )
 
 
-def _entities(synsets: object, text: str, stood: Sequence[int]) -> list[tuple[Span, str, str]]:
-    """Return (span, name, synset) of the entities whose place holds their name; the others are found by their words."""
+def _entities(synsets: object, text: str, original: Sequence[int]) -> list[tuple[Span, str, str]]:
+    """Return (span, name, synset) of the entities whose stated span contains their name."""
     found = []
-    now = {before: i for i, before in enumerate(stood)}
+    now = {before: i for i, before in enumerate(original)}
     for one in synsets if isinstance(synsets, list) else ():
         entity = one if isinstance(one, dict) else {}
         start, end = entity.get("entity_idx_start"), entity.get("entity_idx_end")
@@ -110,7 +110,7 @@ def _mentions(record: Mapping[str, Any], entities: Sequence[tuple[Span, str, str
 
 
 def _places(name: str, text: str) -> list[Span]:
-    """Return where the words of a name stand in a row in the text, in any form."""
+    """Return the spans of the text with the words of a name in sequence, each in any form."""
     wanted = [forms(name[slice(*span)]) for span in words_of(name)]
     spans = words_of(text)
     rows = (spans[i : i + len(wanted)] for i in range(len(spans) - len(wanted) + 1)) if wanted else ()

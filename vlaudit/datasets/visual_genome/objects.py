@@ -1,4 +1,4 @@
-"""The objects of one Visual Genome image: records of three files, made into regions that each stand once."""
+"""Objects and relations of a Visual Genome image, merged from the records of three files."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from math import isfinite
 from typing import Any
 
 from vlaudit.datasets.base import Refusal
-from vlaudit.datasets.visual_genome.predicates import folded
+from vlaudit.datasets.visual_genome.predicates import normalize_predicate
 from vlaudit.samples import Box, Image, Region, Relation
 
 OBJECTS, RELATIONSHIPS, GRAPHS = "objects.json", "relationships.json", "region_graphs.json"
 
 
 def names_of(record: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return what a record calls its object, in lower case: records hold `names`, a list, or `name`, a text.
+    """Return the names of a record's object in lower case, from the list `names` or the string `name`.
 
     >>> names_of({"names": ["Lamp  post "]}), names_of({"name": "man"}), names_of({})
     (('lamp post',), ('man',), ())
@@ -25,15 +25,15 @@ def names_of(record: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def id_of(value: object) -> str | None:
-    """Return an id as text; None for what is none."""
+    """Return an id as a string, or None if the value is not an id."""
     return str(value) if isinstance(value, int | str) and not isinstance(value, bool) else None
 
 
 class Objects:
-    """Objects of an image by id, each once: the record that comes first counts, and stands for all it is merged of.
+    """Objects of an image by id; of several records of an object, or of objects merged into it, the first is kept.
 
-    A box is x, y, w, h in pixels of the image, from its top left corner; it is clipped to the image. Objects whose box
-    makes no sense are refused, and so is, silently, what refers to them.
+    A box is x, y, w, h in pixels of the image, origin top left; it is clipped to the image. Objects with invalid boxes
+    are refused; references to them are ignored without a further refusal.
     """
 
     def __init__(self, image_id: str, image: Image) -> None:
@@ -41,17 +41,17 @@ class Objects:
         self.image = image
         self.refusals: list[Refusal] = []
         self._regions: dict[str, Region | None] = {}
-        self._stands_for: dict[str, str] = {}
+        self._merged_into: dict[str, str] = {}
 
     @property
     def regions(self) -> tuple[Region, ...]:
-        """Every object with a box, in the order in which they came."""
+        """All objects with a valid box, in the order of their addition."""
         return tuple(region for region in self._regions.values() if region is not None)
 
     def add(self, record: object, file: str, where: str) -> str | None:
-        """Take a record if its object is new; return the region that stands for it, None where it was refused."""
+        """Add the object of a record if it is new; return the id of its region, or None if it is refused."""
         if not isinstance(record, dict) or (identity := id_of(record.get("object_id"))) is None:
-            self._refuse(file, where, "it is no object with an object_id")
+            self._refuse(file, where, "must be an object with an 'object_id'")
             return None
         known = self.resolve(identity)
         if known is None:
@@ -59,19 +59,19 @@ class Objects:
             self._regions[identity] = self._region(identity, record, file)
         for other in _listed(record.get("merged_object_ids")):
             if other not in self._regions:
-                self._stands_for.setdefault(other, known)
+                self._merged_into.setdefault(other, known)
         return known if self._regions[known] is not None else None
 
     def resolve(self, identity: object) -> str | None:
-        """Return the id of the record that stands for an object, None where there is none."""
+        """Return the id of the kept record of an object, or None if it is unknown."""
         text = id_of(identity)
         if text is None:
             return None
-        text = self._stands_for.get(text, text)
+        text = self._merged_into.get(text, text)
         return text if text in self._regions else None
 
     def has_box(self, identity: str | None) -> bool:
-        """Say whether a record that stands for an object has a box that makes sense."""
+        """Return True if the kept record of an object has a valid box."""
         return identity is not None and self._regions.get(identity) is not None
 
     def _region(self, identity: str, record: Mapping[str, Any], file: str) -> Region | None:
@@ -80,11 +80,13 @@ class Objects:
         box = _box(numbers, self.image)
         names = names_of(record)
         if box is None:
-            self._refuse(file, where, f"its x, y, w, h must be numbers with an area, got {numbers}")
+            self._refuse(file, where, f"x, y, w, h must be numbers with a positive area, got {numbers}")
         elif not box.inside(self.image.width, self.image.height):
-            self._refuse(file, where, f"it lies outside its image of {self.image.width} x {self.image.height} pixels")
+            self._refuse(
+                file, where, f"the box is outside the image of {self.image.width} x {self.image.height} pixels"
+            )
         elif not names:
-            self._refuse(file, where, "it has no name")
+            self._refuse(file, where, "missing name")
         else:
             return Region(identity, box, names[0])
         return None
@@ -107,10 +109,10 @@ def _box(numbers: list[Any], image: Image) -> Box | None:
 
 
 def relations_of(listed: Iterable[tuple[str, Mapping[str, Any]]], objects: Objects) -> tuple[Relation, ...]:
-    """Return the relations of (file, record), each once, predicates folded; what makes no sense goes to the refusals.
+    """Return the distinct relations of (file, record) pairs with normalized predicates; invalid ones are refused.
 
-    A record of relationships.json holds its `subject` and `object`, one of region_graphs.json their ids; the same
-    relationship_id stands in both.
+    A record of relationships.json contains its `subject` and `object`, one of region_graphs.json their ids. Both files
+    use the same relationship_id.
     """
     found: dict[Relation, None] = {}
     seen: set[str] = set()
@@ -122,11 +124,11 @@ def relations_of(listed: Iterable[tuple[str, Mapping[str, Any]]], objects: Objec
         where = f"relationship {identity} of image {objects.image_id}"
         ends = [_end(record, role, objects, file, where) for role in ("subject", "object")]
         predicate = record.get("predicate")
-        wrong = _wrong(predicate, ends, objects)
-        if wrong:
-            objects.refusals.append(Refusal(file, where, wrong))
+        problem = _problem(predicate, ends, objects)
+        if problem:
+            objects.refusals.append(Refusal(file, where, problem))
         else:
-            found[Relation(str(ends[0]), folded(str(predicate)), str(ends[1]))] = None
+            found[Relation(str(ends[0]), normalize_predicate(str(predicate)), str(ends[1]))] = None
     return tuple(found)
 
 
@@ -136,9 +138,9 @@ def _end(record: Mapping[str, Any], role: str, objects: Objects, file: str, wher
     return objects.resolve(record.get(f"{role}_id"))
 
 
-def _wrong(predicate: object, ends: list[str | None], objects: Objects) -> str:
+def _problem(predicate: object, ends: list[str | None], objects: Objects) -> str:
     if not isinstance(predicate, str) or not predicate.strip():
-        return f"its predicate must be a text, got {predicate!r}"
+        return f"'predicate' must be a string, got {predicate!r}"
     if not all(map(objects.has_box, ends)):
-        return "its subject or object is no object of the image with a box"
-    return "it joins an object with itself" if ends[0] == ends[1] else ""
+        return "subject and object must be objects of the image with valid boxes"
+    return "subject and object must differ" if ends[0] == ends[1] else ""

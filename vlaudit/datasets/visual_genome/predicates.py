@@ -1,4 +1,4 @@
-"""Predicates of Visual Genome in one spelling: `WEARING`, `wears` and `is wearing a` say the same."""
+"""Normalization of Visual Genome predicates: `WEARING`, `wears` and `is wearing a` are the same relation."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ _FORMS = {
     "looking": "look looks looked",
     "has": "have having had",
 }
-_FOLDED = {form: verb for verb, forms in _FORMS.items() for form in forms.split()}
+_NORMAL_FORM = {form: verb for verb, forms in _FORMS.items() for form in forms.split()}
 
 
-def folded(predicate: str) -> str:
-    """Return a predicate in lower case, its verb in one form, without "is" before it and an article behind it.
+def normalize_predicate(predicate: str) -> str:
+    """Return a predicate in lower case, with a normalized verb, without a leading "is" and a trailing article.
 
-    Verbs go to their -ing form ("wears" is "wearing"), all forms of "have" to "has"; participles that say how a thing
-    lies ("covered in", "parked on") and prepositions stay as they are, because "on" and "on top of" differ.
+    Verbs are converted to the -ing form ("wears" to "wearing"), and forms of "have" to "has". Participles that describe
+    a state ("covered in", "parked on") and prepositions are unchanged, because "on" and "on top of" differ.
 
-    >>> [folded(text) for text in ("ON", " wears ", "is  wearing a", "rests on", "on top of", "are")]
+    >>> [normalize_predicate(text) for text in ("ON", " wears ", "is  wearing a", "rests on", "on top of", "are")]
     ['on', 'wearing', 'wearing', 'resting on', 'on top of', 'are']
     """
     words = predicate.lower().split()
@@ -43,4 +43,4 @@ def folded(predicate: str) -> str:
         del words[0]
     while len(words) > 1 and words[-1] in _ARTICLES:
         del words[-1]
-    return " ".join([_FOLDED.get(word, word) if i == 0 else word for i, word in enumerate(words)])
+    return " ".join([_NORMAL_FORM.get(word, word) if i == 0 else word for i, word in enumerate(words)])

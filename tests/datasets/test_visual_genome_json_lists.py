@@ -1,4 +1,4 @@
-"""Large JSON lists: element by element, from any cut of the file, and found again by image."""
+"""Streaming of JSON lists, and access by image id."""
 
 import json
 import tracemalloc
@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vlaudit.datasets.visual_genome import streams
-from vlaudit.datasets.visual_genome.streams import ImageList, elements
+from vlaudit.datasets.visual_genome import json_lists
+from vlaudit.datasets.visual_genome.json_lists import ImageList, elements
 from vlaudit.errors import DataError
 
 VALUE = st.recursive(
@@ -28,11 +28,10 @@ STYLE = st.fixed_dictionaries({"indent": st.sampled_from([None, 2]), "ensure_asc
 
 
 @given(st.lists(VALUE, max_size=6), st.integers(1, 9), STYLE, st.sampled_from(["utf-8", "utf-8-sig"]))
-def test_whatever_the_cut_the_elements_are_those_of_the_list(tmp_path_factory, listed, chunk, style, encoding):
-    """Each stands in the bytes that are told."""
+def test_elements_do_not_depend_on_the_chunk_size(tmp_path_factory, listed, chunk, style, encoding):
     path = write(tmp_path_factory.mktemp("json"), json.dumps(listed, **style), encoding)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(streams, "_CHUNK", chunk)
+        patch.setattr(json_lists, "_CHUNK", chunk)
         found = list(elements(path))
     assert [one.value for one in found] == listed
     assert [one.number for one in found] == list(range(len(listed)))
@@ -43,40 +42,37 @@ def test_whatever_the_cut_the_elements_are_those_of_the_list(tmp_path_factory, l
 @pytest.mark.parametrize(
     "text, message",
     [
-        ("", "byte 0: it must hold a JSON list of images"),
-        ('{"a": 1}', "byte 0: it must hold a JSON list of images"),
-        ('[{"a": 1}, {"a"', "byte 11: it must be JSON, but it is not: Expecting ':' delimiter"),
-        ('[{"a": 1}', "byte 9: the list ends after 1 images without a bracket"),
-        ('[{"a": 1} {"a": 2}]', "byte 10: a comma must stand between images, got '{'"),
-        ("[{a: 1}]", "byte 1: it must be JSON, but it is not: Expecting property name"),
-        ("[" * 100_000, "it must be JSON, but it is not"),
-        ("[1, ]", "it must be JSON, but it is not: Expecting value"),
+        ("", "byte 0: must contain a JSON list of images"),
+        ('{"a": 1}', "byte 0: must contain a JSON list of images"),
+        ('[{"a": 1}, {"a"', "byte 11: must be valid JSON: Expecting ':' delimiter"),
+        ('[{"a": 1}', "byte 9: the list must end with a bracket, got the end of the file after 1 images"),
+        ('[{"a": 1} {"a": 2}]', "byte 10: images must be separated by commas, got '{'"),
+        ("[{a: 1}]", "byte 1: must be valid JSON: Expecting property name"),
+        ("[" * 100_000, "must be valid JSON"),
+        ("[1, ]", "must be valid JSON: Expecting value"),
     ],
 )
-def test_a_file_that_is_no_list_is_told(tmp_path, text, message):
-    """With the byte; what stood before was given."""
+def test_an_invalid_list_is_an_error_with_its_byte(tmp_path, text, message):
     with pytest.raises(DataError, match=message):
         list(elements(write(tmp_path, text)))
 
 
-def test_another_encoding_is_told(tmp_path):
-    """UTF-16, or a byte in the middle that is none."""
-    with pytest.raises(DataError, match="it is not UTF-8"):
+def test_another_encoding_is_an_error(tmp_path):
+    with pytest.raises(DataError, match="must be UTF-8"):
         list(elements(write(tmp_path, "[1]", "utf-16")))
-    with pytest.raises(DataError, match="it is not UTF-8"):
+    with pytest.raises(DataError, match="must be UTF-8"):
         list(elements(write(tmp_path, '["\xe4"]', "latin-1")))
 
 
-def test_an_element_without_end_does_not_fill_the_memory(tmp_path, monkeypatch):
-    """It is told when it is larger than any image is."""
-    monkeypatch.setattr(streams, "LARGEST", 1000)
-    monkeypatch.setattr(streams, "_CHUNK", 100)
-    with pytest.raises(DataError, match="byte 1: one element takes more than 1000 characters"):
+def test_the_length_of_an_element_is_limited(tmp_path, monkeypatch):
+    monkeypatch.setattr(json_lists, "MAX_LENGTH", 1000)
+    monkeypatch.setattr(json_lists, "_CHUNK", 100)
+    with pytest.raises(DataError, match="byte 1: an element must have at most 1000 characters"):
         list(elements(write(tmp_path, '["' + "a" * 5000)))
 
 
-def test_images_are_found_in_any_order_and_again(tmp_path):
-    """The first of an id counts; ids may be numbers or text; what has none is passed over."""
+def test_images_are_found_in_any_order_and_repeatedly(tmp_path):
+    """The first record of an id is returned; ids may be numbers or strings."""
     listed = [
         {"image_id": 3, "n": "ä"},
         {"image_id": "4", "n": 1},
@@ -93,9 +89,8 @@ def test_images_are_found_in_any_order_and_again(tmp_path):
     assert images.get("4") == listed[1]
 
 
-def test_memory_is_that_of_an_image_and_not_of_the_file(tmp_path, monkeypatch):
-    """However large the list is."""
-    monkeypatch.setattr(streams, "_CHUNK", 1 << 14)
+def test_memory_does_not_depend_on_the_file_size(tmp_path, monkeypatch):
+    monkeypatch.setattr(json_lists, "_CHUNK", 1 << 14)
     image = {"image_id": 0, "objects": [{"name": "tree", "x": i} for i in range(50)]}
     path = write(tmp_path, json.dumps([{**image, "image_id": i} for i in range(1500)]))
     images = ImageList(path, [])

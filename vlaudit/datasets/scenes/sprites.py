@@ -1,4 +1,4 @@
-"""Drawings of animals, vehicles and furniture around their bottom centre, looking to the image's right."""
+"""Sprites of animals, vehicles and furniture, anchored at the bottom centre and facing right."""
 
 from __future__ import annotations
 
@@ -222,7 +222,7 @@ def _turned(sprite: Sprite, facing: str) -> Sprite:
 
 @cache
 def animal(kind: str, look: int, facing: str, scale: float) -> Sprite:
-    """Draw an animal in one of four coats that no word names."""
+    """Draw an animal in one of four coat colours, which captions never mention."""
     pen = Pen(-28, -46, 28, 4)
     ANIMALS[kind](pen, COATS[look % 4])
     return _turned(pen.sprite(scale), facing)
