@@ -20,9 +20,7 @@ def places(scene: Scene, sample: Sample, thing_id: str) -> list[int]:
     """
     thing = scene.thing(thing_id)
     if thing.holder:
-        raise UsageError(
-            f"thing_id must name a free-standing thing, got {thing_id!r} of {thing.holder!r}"
-        )
+        raise UsageError(f"thing_id must name a free-standing thing, got {thing_id!r} of {thing.holder!r}")
     if "behind" in sample.caption.split() and _is_behind(scene, thing):
         return []
     return [

@@ -143,9 +143,7 @@ def moved(scene: Scene, thing_id: str, x: int, y: int | None = None) -> Scene:
     """Return the scene with a free-standing thing, and everything that it holds, at another place."""
     thing = scene.thing(thing_id)
     if thing.holder:
-        raise UsageError(
-            f"thing_id must name a free-standing thing, got {thing_id!r} of {thing.holder!r}"
-        )
+        raise UsageError(f"thing_id must name a free-standing thing, got {thing_id!r} of {thing.holder!r}")
     return scene.with_thing(replace(thing, x=x, y=thing.y if y is None else y))
 
 
