@@ -53,7 +53,14 @@ def _thresholds(options: argparse.Namespace) -> None:  # noqa: ARG001 (signature
     print(shipped_text(), end="")
 
 
+def _reference(options: argparse.Namespace) -> None:  # noqa: ARG001 (signature of every command)
+    from vlaudit.reference import reference  # noqa: PLC0415
+
+    print(reference(), end="")
+
+
 COMMANDS = {
+    "reference": Command("print the reference page of the public names", _no_arguments, _reference),
     "scenes": Command("draw a sheet of scenes next to their perturbations", _scenes_arguments, _scenes),
     "schema": Command("print the JSON schema of the verdict document", _no_arguments, _schema),
     "thresholds": Command("print the shipped thresholds file", _no_arguments, _thresholds),

@@ -383,7 +383,7 @@ def test_a_missing_specified_file_is_an_error(folder, option):
         datasets.open(f"coco:{folder},{option}")
 
 
-@pytest.mark.skipif(not (DATA / "photos").is_dir(), reason="the real records are not beside this checkout")
+@pytest.mark.skipif(not (DATA / "photos").is_dir(), reason="the real records are not available")
 @pytest.mark.parametrize(
     "split, numbers", [("train2017", {174375, 525891}), ("val2017", {229358, 255165, 423617, 551780})]
 )

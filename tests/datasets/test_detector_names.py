@@ -76,7 +76,7 @@ def test_samples_of_a_record_with_an_unknown_class_are_refused(tmp_path):
 def test_the_real_class_lists_are_read(spec, tmp_path, file):
     """`names=` accepts an absolute path; class 0 is "yolk", and class 1599 is the last."""
     if not SHARED.is_dir():
-        pytest.skip("the real vocabularies are not beside this checkout (../shared/data/vocab)")
+        pytest.skip("the real vocabularies are not available (../shared/data/vocab)")
     last = (SHARED / file).read_text(encoding="utf-8").splitlines()[-1].split(",")[0]
     write(tmp_path, labels=[0, 1599, 0])
     assert labels_of(f"{spec},names={SHARED / file}") == ["yolk", last, "yolk"]

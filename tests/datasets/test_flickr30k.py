@@ -292,7 +292,7 @@ def test_missing_specified_files_are_errors(folder):
 
 
 def golden(tmp_path):
-    """Open the synthetic tree that the official code read, beside photos of the annotated sizes."""
+    """Open the synthetic tree that the official code read, with photos of the annotated sizes."""
     detections = load_file(GOLDEN / "detections.safetensors")
     for stem in ("7001", "7002", "7003"):
         photo(tmp_path / f"{stem}.jpg", tuple(detections[f"{stem}.wh"].tolist()))
@@ -327,7 +327,7 @@ def test_the_official_code_finds_the_same_boxes(tmp_path):
         assert covering == (rows == 0).all(axis=1).tolist()
 
 
-@pytest.mark.skipif(not REAL.is_dir(), reason="the real records are not beside this checkout")
+@pytest.mark.skipif(not REAL.is_dir(), reason="the real records are not available")
 def test_a_real_box_equals_that_of_the_official_notebook(tmp_path):
     known = json.loads((REAL / "known_entry.json").read_text(encoding="utf-8"))
     boxes = [boxed(corners, known["known"]["chain_id"]) for corners in known["known"]["boxes_as_in_xml"]]
@@ -340,7 +340,7 @@ def test_a_real_box_equals_that_of_the_official_notebook(tmp_path):
     assert inclusive == known["known"]["boxes_zero_based_xyxy"]
 
 
-@pytest.mark.skipif(not REAL.is_dir(), reason="the real records are not beside this checkout")
+@pytest.mark.skipif(not REAL.is_dir(), reason="the real records are not available")
 def test_real_records_are_read(tmp_path):
     """All sentences parse; the one annotation that there is gives four boxes of three chains."""
     for name in ("Sentences", "Annotations"):

@@ -159,7 +159,7 @@ def test_the_word_lists_agree_with_each_other():
         assert all(word.isalpha() and word.islower() for word in words)
 
 
-@pytest.mark.skipif(not (DATA / "coco_captions").is_dir(), reason="the real records are not beside this checkout")
+@pytest.mark.skipif(not (DATA / "coco_captions").is_dir(), reason="the real records are not available")
 def test_most_real_captions_have_a_word_to_ask_for():
     """Of 795 captions; and exactly one of the three with "left" or "right" names a side."""
     captions = []

@@ -348,7 +348,7 @@ def test_predicates_are_normalized(spellings, one):
     assert {normalize_predicate(spelling) for spelling in spellings} == {one}
 
 
-@pytest.mark.skipif(not REAL.is_dir(), reason="the real records are not beside this checkout")
+@pytest.mark.skipif(not REAL.is_dir(), reason="the real records are not available")
 def test_real_records_are_read(tmp_path):
     """Every description is a sample or refused; most have no graph. Four relations join an object with itself."""
     for number in range(1, 7):

@@ -14,7 +14,7 @@ import numpy as np
 
 @dataclass
 class Detections:
-    """What a detector would have found in one image."""
+    """Detections of one image."""
 
     image_id: str
     width: int

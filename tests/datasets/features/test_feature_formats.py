@@ -232,7 +232,7 @@ def test_a_packed_map_with_text_keys_is_read_as_older_versions_wrote_it(tmp_path
 
 def test_a_real_file_is_read():
     if not REAL.is_file():
-        pytest.skip("the real region features are not beside this checkout (../shared/data/region_features_tsv)")
+        pytest.skip("the real region features are not available (../shared/data/region_features_tsv)")
     features = open_features(REAL)
     sizes = {normalized_id(found.image_id): (found.height, found.width) for found in features}
     assert sizes == {"132417": (333, 500), "207647": (391, 408), "84002": (480, 640), "131486": (640, 407)}

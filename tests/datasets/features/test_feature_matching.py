@@ -204,7 +204,7 @@ def test_names_of_another_detector_are_refused():
 
 def test_both_real_vocabularies_name_the_same_classes():
     if not VOCABULARY.is_dir():
-        pytest.skip("the real vocabularies are not beside this checkout (../shared/data/vocab)")
+        pytest.skip("the real vocabularies are not available (../shared/data/vocab)")
     names = read_names(VOCABULARY / "objects_vocab.txt")
     assert len(names) == 1600
     assert names[0] == "yolk"

@@ -1,4 +1,4 @@
-"""Pickles of plain data are read as numpy wrote them; whatever else a pickle names is refused and does not run."""
+"""Pickles of plain data are read; every other reference in a pickle is refused and not executed."""
 
 import collections
 import contextlib
@@ -68,7 +68,7 @@ def test_old_and_new_names_of_numpy_are_known():
 
 
 class Runs:
-    """What an attacker pickles: reading it the ordinary way creates a folder."""
+    """A malicious object: unpickling it with `pickle` creates a folder."""
 
     def __init__(self, path, function=os.mkdir):
         self.path, self.function = path, function
@@ -87,7 +87,7 @@ def test_a_call_in_a_pickle_is_refused_by_name_and_does_not_run(tmp_path, protoc
         load_plain(attack)
     assert not made.exists()
     pickle.loads(attack)  # noqa: S301 - what it does is the point
-    assert made.is_dir(), "the attack works where nobody stops it"
+    assert made.is_dir(), "the attack works without protection"
 
 
 def test_a_shell_command_in_an_lmdb_does_not_run(tmp_path):
@@ -99,7 +99,7 @@ def test_a_shell_command_in_an_lmdb_does_not_run(tmp_path):
     assert not made.exists()
     assert ".system; nothing was executed" in features.refusals[0].reason
     pickle.loads(attack)  # noqa: S301 - what it does is the point
-    assert made.is_dir(), "the attack works where nobody stops it"
+    assert made.is_dir(), "the attack works without protection"
 
 
 @pytest.mark.parametrize(

@@ -164,7 +164,7 @@ _PLACES: dict[str, Callable[[_Brush, float], None]] = {
 
 @cache
 def scenery(name: str, texture: int) -> Image.Image:
-    """Return the picture of a place in one of its `TEXTURES` variants; copy it before modifying it, as it is cached."""
+    """Return the picture of a place in one of its `TEXTURES` variants; it is cached, so modify a copy only."""
     brush = _Brush(name, texture)
     _PLACES[name](brush, 46 + brush.random.uniform(-2, 3))
     return brush.image.resize((_SIDE, _SIDE), Image.Resampling.BOX)

@@ -1,4 +1,4 @@
-"""A caption as clauses of phrases of words; its text and every span are worked out from them."""
+"""Captions as clauses of phrases of words, from which the text and all spans are computed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from vlaudit.samples import Phrase, Slot
 
 
 class Word(NamedTuple):
-    """A word of a caption; with a `kind` it can be asked for, and `regions` answer it."""
+    """A word of a caption; a word with a `kind` is a slot that `regions` answer."""
 
     text: str
     kind: str = ""
@@ -21,7 +21,7 @@ class Word(NamedTuple):
 
 
 class Piece(NamedTuple):
-    """Words of a caption; with a `type` they are a phrase that names `regions`."""
+    """Words of a caption; words with a `type` are a phrase that refers to `regions`."""
 
     words: tuple[Word, ...]
     type: str = ""
@@ -33,7 +33,7 @@ Clause = tuple[Piece, ...]
 
 @dataclass(frozen=True)
 class Caption:
-    """One or two clauses, joined by `joiner`; its text and spans are worked out from them."""
+    """One or two clauses, joined by `joiner`."""
 
     clauses: tuple[Clause, ...]
     joiner: str = "and"
@@ -69,17 +69,17 @@ class Caption:
 
     @property
     def phrases(self) -> tuple[Phrase, ...]:
-        """Its phrases, by their place in the caption."""
+        """Phrases, in the order of the caption."""
         return self._laid_out[1]
 
     @property
     def slots(self) -> tuple[Slot, ...]:
-        """The words that can be asked for, by their place in the caption."""
+        """Slots with their answers and choices, in the order of the caption."""
         return self._laid_out[2]
 
     @property
     def length(self) -> int:
-        """How many words it has."""
+        """Number of words."""
         return sum(len(piece.words) for piece in self._pieces())
 
 
@@ -90,5 +90,5 @@ def _slot(start: int, end: int, word: Word) -> Slot:
 
 @cache
 def plain(text: str) -> Piece:
-    """Return words that name nothing and are not asked for."""
+    """Return words that are neither a phrase nor slots."""
     return Piece(tuple(Word(part) for part in text.split()))

@@ -1,0 +1,141 @@
+"""Cheap rules of the house style (CONTRIBUTING.md): first words of docstrings, and words that are not used."""
+
+import ast
+import itertools
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+CHECKED = (
+    "vlaudit/statistics",
+    "vlaudit/datasets",
+    "vlaudit/errors.py",
+    "vlaudit/seeds.py",
+    "vlaudit/traces.py",
+    "vlaudit/reference.py",
+    "vlaudit/__main__.py",
+    "docs/data.md",
+    "docs/decisions",
+    "docs/models.md",
+    "docs/performance.md",
+    "docs/scenes.md",
+    "docs/statistics.md",
+    "CONTRIBUTING.md",
+    "tests/statistics",
+    "tests/datasets",
+    "tests/docs",
+)
+"""Files and folders that follow the style; add each further folder once it does."""
+
+NOT_YET = (
+    "vlaudit/datasets/choices.py",
+    "vlaudit/datasets/grounding.py",
+    "vlaudit/datasets/hints.py",
+    "vlaudit/datasets/mining.py",
+    "tests/datasets/test_choices.py",
+    "tests/datasets/test_grounding.py",
+    "tests/datasets/test_mining.py",
+    "tests/docs/test_style.py",  # quotes the words
+    "tests/docs/test_tutorial.py",
+)
+"""Files in these folders that are not checked."""
+
+FIRST_WORDS = re.compile(r"(What|Where|How|Whether|Whatever|Which|Who|Whose|Why|Say|Give)\b")
+"""First words that a docstring must not have."""
+
+DIALECT = (
+    r"nobody",
+    r"somebody",
+    r"whoever",
+    r"whatever",
+    r"beside(?!s)",
+    r"besides",
+    r"of which",
+    r"comes to",
+    r"told apart",
+    r"\btells?\b",
+    r"\btold\b",
+    r"\bask(s|ed)? for\b",
+    r"\bstands? (for|by|in)\b",
+    r"\b(a|one) (unit|row|image|sample|head|layer|criterion) each\b",
+    r"where it is there",
+    r"as it is\b",
+    r"as it stands",
+    r"makes? no sense",
+    r"canary",
+    r"specimen",
+    r"skeleton\(",
+    r"\bmemo\b",
+)
+"""Words and phrases that are not used, as regular expressions."""
+
+ALLOWED = (
+    "memo ind",  # indices of the memo of a pickle
+    "check memo",
+    "a memo that was never filled",
+    "something someone somebody",  # a list of words of captions
+    "Whether or\n  Whatever",  # the rule itself
+)
+"""Phrases in which they are."""
+
+
+def files():
+    for entry in CHECKED:
+        path = ROOT / entry
+        found = [path] if path.is_file() else [*sorted(path.rglob("*.py")), *sorted(path.rglob("*.md"))]
+        yield from (one for one in found if str(one.relative_to(ROOT)) not in NOT_YET)
+
+
+def docstrings(tree):
+    """Yield the docstrings of a module, its classes, functions and constants, with their names."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+            yield getattr(node, "name", "module"), ast.get_docstring(node) or ""
+            for before, after in itertools.pairwise(node.body):
+                if isinstance(before, ast.Assign | ast.AnnAssign) and isinstance(after, ast.Expr):
+                    yield ast.unparse(before).partition("=")[0].strip(), str(getattr(after.value, "value", ""))
+
+
+def prose(path):
+    """Return the docstrings, comments and messages of a Python file, or the whole text of a Markdown file."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".md":
+        return text
+    tree = ast.parse(text)
+    strings = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    comments = re.findall(r"#\s.*", text)
+    names = [node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef | ast.FunctionDef)]
+    sentences = [one for one in strings if " " in one]
+    return "\n".join([*sentences, *comments, *(name.replace("_", " ") for name in names)])
+
+
+CHECKED_FILES = pytest.mark.parametrize("path", list(files()), ids=lambda path: str(path.relative_to(ROOT)))
+
+
+@CHECKED_FILES
+def test_docstrings_start_with_a_verb_or_a_noun(path):
+    if path.suffix == ".py":
+        found = [f"{name}: {text[:60]}" for name, text in docstrings(ast.parse(path.read_text(encoding="utf-8")))
+                 if FIRST_WORDS.match(text)]  # fmt: skip
+        assert not found
+
+
+@CHECKED_FILES
+def test_words_of_the_dialect_are_not_used(path):
+    text = prose(path)
+    for phrase in ALLOWED:
+        text = text.replace(phrase, "")
+    found = [
+        found[0] for pattern in DIALECT for found in re.finditer(rf".{{0,40}}{pattern}.{{0,20}}", text, re.IGNORECASE)
+    ]
+    assert not found
+
+
+def test_the_rules_find_what_they_forbid():
+    bad = 'X = 1\n"""What X is."""\n\n\ndef f():\n    """How f works."""\n'
+    assert {name for name, text in docstrings(ast.parse(bad)) if FIRST_WORDS.match(text)} == {"f", "X"}
+    sentences = ("nobody knows it", "a sample beside another", "the canary pass", "each unit tells its own")
+    assert all(any(re.search(pattern, text) for pattern in DIALECT) for text in sentences)
