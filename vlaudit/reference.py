@@ -100,6 +100,8 @@ def _defined(node: ast.stmt) -> list[str]:
 def _entry(module: Any, name: str, value: Any) -> str:
     if inspect.isclass(value) or inspect.isfunction(value):
         return f"`{name}{_signature(value)}`: {_paragraph(inspect.getdoc(value))}"
+    if isinstance(value, frozenset):
+        value = tuple(sorted(value))  # the order of a set differs between processes
     shown = f" = `{value!r}`" if len(repr(value)) <= 120 and "object at" not in repr(value) else ""
     text = _paragraph(_constant_docstring(module, name))
     return f"`{name}`{shown}{': ' + text if text else ''}"
@@ -125,7 +127,8 @@ class _Omitted:
 def _shown(parameter: inspect.Parameter) -> inspect.Parameter:
     """Return the parameter without annotation; long defaults, factories and functions are shown as `...`."""
     default, empty = parameter.default, inspect.Parameter.empty
-    omitted = default is not empty and (callable(default) or "factory" in repr(default) or len(repr(default)) > 40)
+    unstable = callable(default) or isinstance(default, frozenset) or "factory" in repr(default)
+    omitted = default is not empty and (unstable or len(repr(default)) > 40)
     return parameter.replace(annotation=empty, default=_Omitted() if omitted else default)
 
 

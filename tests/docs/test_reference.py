@@ -1,5 +1,8 @@
 """docs/reference.md is what `vlaudit reference` prints, and describes every public name."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import get_args
 
@@ -11,6 +14,13 @@ from vlaudit.findings import Outcome
 from vlaudit.reference import EXIT_CODES, VERDICTS
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference.md"
+
+
+@pytest.mark.parametrize("hash_seed", ["1", "2"])
+def test_the_page_does_not_depend_on_the_hash_seed(hash_seed):
+    command = [sys.executable, "-m", "vlaudit", "reference"]
+    done = subprocess.run(command, capture_output=True, check=True, env={**os.environ, "PYTHONHASHSEED": hash_seed})
+    assert done.stdout.decode() == PAGE.read_text(encoding="utf-8")
 
 
 def test_the_page_is_what_the_command_prints(capsys):

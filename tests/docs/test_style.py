@@ -10,13 +10,24 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 CHECKED = (
-    "vlaudit/statistics",
+    "vlaudit/__init__.py",
+    "vlaudit/__main__.py",
+    "vlaudit/authoring.py",
     "vlaudit/datasets",
     "vlaudit/errors.py",
-    "vlaudit/seeds.py",
-    "vlaudit/traces.py",
+    "vlaudit/execution",
+    "vlaudit/findings.py",
+    "vlaudit/known_failures.py",
+    "vlaudit/measures",
     "vlaudit/reference.py",
-    "vlaudit/__main__.py",
+    "vlaudit/samples.py",
+    "vlaudit/seeds.py",
+    "vlaudit/selection.py",
+    "vlaudit/statistics",
+    "vlaudit/tables.py",
+    "vlaudit/thresholds.py",
+    "vlaudit/toml_files.py",
+    "vlaudit/traces.py",
     "docs/data.md",
     "docs/decisions",
     "docs/models.md",
@@ -31,10 +42,6 @@ CHECKED = (
 """Files and folders that follow the style; add each further folder once it does."""
 
 NOT_YET = (
-    "vlaudit/datasets/choices.py",
-    "vlaudit/datasets/grounding.py",
-    "vlaudit/datasets/hints.py",
-    "vlaudit/datasets/mining.py",
     "tests/datasets/test_choices.py",
     "tests/datasets/test_grounding.py",
     "tests/datasets/test_mining.py",

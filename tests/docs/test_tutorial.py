@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 import vlaudit
-import vlaudit.models.albef.loading  # torch must not be imported twice, as runs inside this process would
+import vlaudit.auditing.api  # modules must not be imported twice, as runs inside this process would
+import vlaudit.authoring
+import vlaudit.datasets.scenes
+import vlaudit.models.albef.loading
 import vlaudit.models.toy
 import vlaudit.plugin.session
 from vlaudit.__main__ import main
