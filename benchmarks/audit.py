@@ -84,7 +84,7 @@ def audited(subject: Subject, limit: int) -> Watch:
     output = io.StringIO()
     quiet = contextlib.redirect_stdout(output), contextlib.redirect_stderr(output)
     with tempfile.TemporaryDirectory() as folder, quiet[0], quiet[1]:
-        report = ["--html", f"{folder}/report.html", "-p", "no:cacheprovider"]
+        report = ["--audit-html", f"{folder}/report.html", "-p", "no:cacheprovider"]
         code = pytest.main([str(ROOT / "audits"), *subject.arguments, "--limit", str(limit), *report], plugins=[watch])
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
         raise SystemExit(f"the audit ended with {code!r}:\n{output.getvalue()}")

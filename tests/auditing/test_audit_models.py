@@ -10,7 +10,7 @@ from vlaudit.datasets.photos import absent_image
 from vlaudit.errors import UsageError
 from vlaudit.samples import Sample
 
-TOY = ModelOptions("toy-grounded", None, "cpu", "float32", None, download=False)
+TOY = ModelOptions("toy-grounded", "toy-grounded")
 
 
 def saying(*captions):
@@ -30,7 +30,7 @@ def test_a_model_of_patches_is_not_started_on_photos_that_are_not_there():
     """Where features stand in for photos, only models of regions have something to read."""
     absent = absent_image("photo", 40, 30)
     samples = [replace(sample, image=absent) for sample in saying("a dog", "a cat")]
-    albef = ModelOptions("albef", None, "cpu", "float32", None, download=False)
+    albef = ModelOptions("albef", "albef")
     with pytest.raises(UsageError, match=r"--model albef can read none of the first 2 samples \(2 because .*not there"):
         Models([albef]).check(samples, "mine")
 

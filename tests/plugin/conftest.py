@@ -1,5 +1,6 @@
 """Import what runs inside this process need: pytester forgets modules after each run, and torch must load only once."""
 
+import vlaudit.authoring
 import vlaudit.datasets.scenes
 import vlaudit.models.albef.loading
 import vlaudit.models.loading

@@ -67,8 +67,35 @@ def test_a_wrong_option_is_a_usage_error(audit, options, message):
 def test_an_audit_without_a_model_says_how_to_name_one(audit):
     done = audit()
     assert done.ret == pytest.ExitCode.USAGE_ERROR
-    done.stderr.fnmatch_lines(["ERROR: test_one.py::test_it_answers audit a model: name one with --model*"])
+    done.stderr.fnmatch_lines(["ERROR: test_one.py::test_it_answers audits a model: name one with --model*"])
     done.stdout.no_fnmatch_line("*Traceback*")
+
+
+def test_an_adapter_of_ones_own_is_called_by_its_name(audit, pytester):
+    pytester.makepyfile(
+        mine="from vlaudit.models.toy import GroundedToy\nclass Adapter(GroundedToy):\n    name = 'mine'"
+    )
+    done = audit("--model", "./mine.py:Adapter", "-v")
+    done.assert_outcomes(passed=1)
+    done.stdout.fnmatch_lines(["*test_it_answers[[]mine[]] PASSED*"])
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=" ".join)
+def test_a_misspelt_column_is_one_message_before_anything_runs(audit, pytester, workers):
+    pytester.makepyfile(test_one=AUDIT.replace("shown.p", "shwn.p"))
+    done = audit("--model", "toy-blind", *workers)
+    assert done.ret == pytest.ExitCode.USAGE_ERROR
+    done.stderr.fnmatch_lines(
+        ["ERROR: answers.it_answers: *reads the column 'shwn.p', which does not exist: did you mean shown.p*"]
+    )
+    done.stdout.no_fnmatch_line("*Traceback*")
+
+
+def test_an_incomplete_mark_is_one_message(audit, pytester):
+    pytester.makepyfile(test_one=AUDIT.replace(', va.Mean("shown.p")', ""))
+    done = audit("--model", "toy-blind")
+    assert done.ret == pytest.ExitCode.USAGE_ERROR
+    done.stderr.fnmatch_lines(["ERROR: *its mark must be @pytest.mark.audit(FINDING, DESIGN, STATISTIC)*"])
 
 
 def test_collecting_loads_nothing(audit):

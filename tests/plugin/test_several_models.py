@@ -198,7 +198,7 @@ def test_weights_that_change_while_a_run_goes_on_are_refused(monkeypatch):
 
 
 def asked(family):
-    return ModelOptions(family, None, "cpu", "float32", None, False)
+    return ModelOptions(family, family)
 
 
 def test_workers_take_a_model_each_and_say_the_same(audit):

@@ -95,11 +95,12 @@ def audit(
         expect=check_expect("expect", expect),
         gate=gate,
     )
+    cases = find_cases(audits, findings)
     run = Run.prepare(options)
     run.stream = progress
     names = ", ".join(map(repr, run.models))
     record = RunRecord(run, f"vlaudit.audit([{names}], data={data!r}, limit={limit}, seed={seed})")
-    return _audited(run, record, find_cases(audits, findings))
+    return _audited(run, record, cases)
 
 
 def _audited(run: Run, record: RunRecord, cases: Sequence[AuditCase]) -> AuditResult:

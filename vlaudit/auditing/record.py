@@ -47,7 +47,13 @@ class VerdictRecord(BaseModel):
     def of(cls, decided: Decided, duration: float) -> VerdictRecord:
         """Return the record of a decided case; `duration` of its test in seconds."""
         finding = decided.case.finding.id
-        criterion = criterion_record(decided.verdict, finding, known_failure=decided.known_failure, duration=duration)
+        criterion = criterion_record(
+            decided.verdict,
+            finding,
+            explanation=decided.case.explanation,
+            known_failure=decided.known_failure,
+            duration=duration,
+        )
         return cls(finding=finding, model=decided.family, criterion=criterion)
 
 

@@ -16,6 +16,7 @@ import pytest
 from vlaudit.errors import VlauditError
 from vlaudit.execution.paused_gc import paused_gc
 from vlaudit.openmp import use_passive_wait
+from vlaudit.plugin.errors import raise_error_of, stop
 from vlaudit.plugin.options import NAMES, OPTIONS, add_options, add_short_names, paths_among, read_names, read_options
 
 
@@ -90,16 +91,25 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("model", names, indirect=True, scope="session")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Refuse to run audits without a model."""
     if session.config.stash[NAMES] or session.config.option.collectonly:
         return
     audits = [item for item in session.items if is_audit(item)]
     if audits:
-        raise pytest.UsageError(
-            f"{audits[0].nodeid}{f' and {len(audits) - 1} more tests' if audits[1:] else ''} audit a model: "
-            "name one with --model, such as --model albef, or leave audits out with -m 'not audit'"
+        others = f" and {len(audits) - 1} more tests audit" if audits[1:] else " audits"
+        stop(
+            session,
+            f"{audits[0].nodeid}{others} a model: name one with --model, such as --model albef, "
+            "or leave audits out with -m 'not audit'",
         )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Raise the usage error of a worker of pytest-xdist."""
+    raise_error_of(node)
 
 
 def is_audit(item: pytest.Item) -> bool:

@@ -126,11 +126,12 @@ def read_options(config: pytest.Config) -> tuple[Options, ReportPaths] | None:
     Raises `UsageError`: a checkpoint without a model, a number that is malformed or out of range.
     """
     names = config.stash[NAMES]
-    if not names:
+    models = _models(config, names)
+    if not models:
         return None
     batch_size, limit = _get(config, "batch-size"), _get(config, "limit")
     options = Options(
-        models=_models(config, names),
+        models=models,
         data=_get(config, "data"),
         limit=DEFAULT_LIMIT if limit is None else check_number("--limit", limit, least=1),
         batch_size=None if batch_size == "auto" else check_number("--batch-size", batch_size, least=1),

@@ -13,6 +13,7 @@ from vlaudit.auditing.record import RunRecord, VerdictRecord, measurements_of
 from vlaudit.auditing.run import Run
 from vlaudit.errors import VlauditError
 from vlaudit.plugin.appendix import Appendix
+from vlaudit.plugin.errors import stop
 from vlaudit.plugin.options import ReportPaths
 from vlaudit.plugin.outcomes import PROPERTY, RUN, audited, case_of
 from vlaudit.plugin.terminal import Terminal
@@ -44,7 +45,7 @@ class AuditSession:
         return cls(run, paths, config)
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+    def pytest_collection_modifyitems(self, session: pytest.Session, items: list[pytest.Item]) -> None:
         """Check the names in the thresholds file, before any test is deselected."""
         try:
             audits = [item for item in items if isinstance(item, pytest.Function) and audited(item) is not None]
@@ -52,14 +53,15 @@ class AuditSession:
             declared = [case for module in {item.module for item in audits} for case in cases_of(module)]
             self.run.thresholds.check_names(names_of([*declared, *map(case_of, audits)]))
         except (VlauditError, TypeError, ValueError) as error:
-            raise pytest.UsageError(str(error)) from None
+            stop(session, str(error))
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Register the cases of the tests that will run."""
         try:
             self.run.select(case for item in session.items if (case := audited(item)) is not None)
         except VlauditError as error:
-            raise pytest.UsageError(str(error)) from None
+            stop(session, str(error))
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Add a failed collection to the appendix."""

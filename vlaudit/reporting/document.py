@@ -76,13 +76,15 @@ class DataRecord(_Part):
 class CriterionRecord(_Part):
     """What was demanded, what was found, what was decided.
 
-    `id` is FINDING.CRITERION. `bound` says in words what exactly one of `at_least`, `at_most`, `within` says.
+    `id` is FINDING.CRITERION, `explanation` the docstring of its test. `bound` states in words what exactly one of
+    `at_least`, `at_most`, `within` states in numbers.
     `alpha` is the criterion's share of the suite's error, `needed` the number of images that would probably decide it.
     `known_failure` is the reason why a failure was expected. `duration` is in seconds.
     """
 
     id: str
     title: str
+    explanation: str = ""
     bound: str
     at_least: float | None = None
     at_most: float | None = None
@@ -209,6 +211,7 @@ def criterion_record(
     finding_id: str,
     *,
     title: str | None = None,
+    explanation: str = "",
     known_failure: str | None = None,
     duration: float = 0.0,
 ) -> CriterionRecord:
@@ -221,6 +224,7 @@ def criterion_record(
     fields: dict[str, Any] = {
         "id": f"{finding_id}.{short}",
         "title": title or wording.in_words(short),
+        "explanation": explanation,
         "bound": str(criterion),
         "at_least": criterion.at_least,
         "at_most": criterion.at_most,
