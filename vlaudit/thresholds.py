@@ -13,7 +13,6 @@ same name. Criteria that the shipped file lacks share an error budget of their o
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Collection, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -107,12 +106,11 @@ class _Source:
 
     def report_unknown(
         self, key: tuple[str, ...], message: str, known: Collection[str], *, complete: bool = False
-    ) -> None:
-        """Raise an error for the last part of a key if `known` is complete or has a similar name, else warn."""
-        error = self.error(key, message + nearest(key[-1], sorted(known)))
+    ) -> str:
+        """Raise an error for a misspelt name, or any unknown one if `known` is complete; else return a note."""
         if complete or get_close_matches(key[-1], known, cutoff=SIMILAR):
-            raise error
-        warnings.warn(f"{error}; the entry has no effect here", stacklevel=4)
+            raise self.error(key, message + nearest(key[-1], sorted(known)))
+        return f"{self.error(key, message)}; the entry has no effect in this run"
 
 
 @dataclass(frozen=True)
@@ -177,23 +175,28 @@ class Thresholds:
         """Return the known failures that the files list, the user's first."""
         return tuple(entry for source in self._sources() for entry in source.file.known_failures)
 
-    def check_names(self, known: Mapping[str, AbstractSet[str]]) -> None:
+    def check_names(self, known: Mapping[str, AbstractSet[str]]) -> list[str]:
         """Raise `UsageError`, with line and nearest name, for a user's entry of a misspelt finding or criterion.
 
         `known` maps the findings of the collected audits to their criteria, parametrizations included; those of the
-        shipped file are always known. A name that resembles no known one only causes a warning, because its audit may
-        not be collected; a shipped finding has all its criteria, so there it is an error.
+        shipped file are always known. A name that resembles no known one only gives a note, because its audit may not
+        be collected; a shipped finding has all its criteria, so there it is an error.
         """
         if self._own is None:
-            return
+            return []
+        notes: dict[str, None] = {}  # one per finding, in the order of the file
         criteria = _all_criteria(self._shipped, known)
         for key, _ in self._own.file.entries():
             *_, finding, criterion = key
             if finding not in criteria:
-                self._own.report_unknown(key[:-1], f"no audit declares a finding {finding!r}", criteria)
+                notes[self._own.report_unknown(key[:-1], f"no collected audit has a finding {finding!r}", criteria)] = (
+                    None
+                )
             elif not _matches(criterion, names := criteria[finding] | {COMPETENCE}):
                 message = f"finding {finding} has no criterion {criterion!r}"
-                self._own.report_unknown(key, message, names, complete=finding in _all_criteria(self._shipped, {}))
+                complete = finding in _all_criteria(self._shipped, {})
+                notes[self._own.report_unknown(key, message, names, complete=complete)] = None
+        return list(notes)
 
     def _sources(self) -> list[_Source]:
         return [source for source in (self._own, self._shipped) if source is not None]

@@ -53,7 +53,10 @@ def test_own_bounds_extend_the_shipped_ones(audit):
     ("names", "message"),
     [
         ({"criterion": "covering_mater"}, "*bounds.toml, line 3: finding looking has no criterion *covering_matters*"),
-        ({"finding": "lookin"}, "*bounds.toml, line 2: no audit declares a finding 'lookin': did you mean looking*"),
+        (
+            {"finding": "lookin"},
+            "*bounds.toml, line 2: no collected audit has a finding 'lookin': did you mean looking*",
+        ),
     ],
 )
 def test_a_misspelt_name_ends_the_run_before_anything_runs(audit, names, message):

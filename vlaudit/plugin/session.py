@@ -32,6 +32,7 @@ class AuditSession:
         self.record = RunRecord(run, " ".join(["pytest", *map(str, config.invocation_params.args)]))
         self.appendix = Appendix(config)
         self.document: RunDocument | None = None
+        self.notes: list[str] = []
         run.stream = Terminal(config)
 
     @classmethod
@@ -51,7 +52,7 @@ class AuditSession:
             audits = [item for item in items if isinstance(item, pytest.Function) and audited(item) is not None]
             # A test that is selected by its id comes without the other cases of its module.
             declared = [case for module in {item.module for item in audits} for case in cases_of(module)]
-            self.run.thresholds.check_names(names_of([*declared, *map(case_of, audits)]))
+            self.notes = self.run.thresholds.check_names(names_of([*declared, *map(case_of, audits)]))
         except (VlauditError, TypeError, ValueError) as error:
             stop(session, str(error))
 
@@ -117,5 +118,5 @@ class AuditSession:
         """Print the verdicts."""
         if self.document is not None:
             terminalreporter.section("audit")
-            for line in verdict_table(self.document, report=str(self.paths.html)):
+            for line in (*verdict_table(self.document, report=str(self.paths.html)), *self.notes):
                 terminalreporter.write_line(line)
