@@ -85,9 +85,7 @@ def test_a_misspelt_column_is_one_message_before_anything_runs(audit, pytester, 
     pytester.makepyfile(test_one=AUDIT.replace("shown.p", "shwn.p"))
     done = audit("--model", "toy-blind", *workers)
     assert done.ret == pytest.ExitCode.USAGE_ERROR
-    done.stderr.fnmatch_lines(
-        ["ERROR: answers.it_answers: *reads the column 'shwn.p', which does not exist: did you mean shown.p*"]
-    )
+    done.stderr.fnmatch_lines(["ERROR: answers.it_answers: *reads the column 'shwn.p'*did you mean shown.p*"])
     done.stdout.no_fnmatch_line("*Traceback*")
 
 

@@ -10,7 +10,7 @@ CASES = {
     "Holds: all 3 criteria passed.": ({"pass": 3}, {}),
     "Holds: the one criterion passed.": ({"pass": 1}, {}),
     "Holds: of 3 criteria, 2 passed, 1 not applicable.": ({"pass": 2, "not applicable": 1}, {}),
-    "Holds as far as it could be decided: of 3 criteria, 2 passed, 1 inconclusive.": (
+    "Holds as far as decided: of 3 criteria, 2 passed, 1 inconclusive.": (
         {"pass": 2, "inconclusive": 1},
         {},
     ),

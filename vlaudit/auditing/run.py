@@ -1,4 +1,4 @@
-"""What a session of audits holds: models, data, thresholds, what was measured."""
+"""A run: models, data, thresholds and measurements."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ from vlaudit.tables import Table
 from vlaudit.thresholds import Thresholds, read_thresholds
 
 LOOKS = 3
-"""How often a gate looks at drawn data before it gives up: at n, 2n and 4n samples, each at a third of the error."""
+"""Looks of a gate at drawn data, at n, 2n and 4n samples, each with a third of the error."""
 
 _TRIED = 30
-"""Samples of which a model must be able to read one, or the data are none for it."""
+"""Number of samples of which a model must be able to read at least one."""
 
 
 class Run:
-    """One session: loaded and checked when it is made, measured when the first audit of a model asks."""
+    """One run: loaded and checked at construction, measured on demand, model by model."""
 
     def __init__(self, options: Options, models: Models, data: Dataset, thresholds: Thresholds) -> None:
         self.options, self.models, self.data, self.thresholds = options, models, data, thresholds
-        self.stream: Stream | None = None  # where it is said how far the passes are
+        self.stream: Stream | None = None  # for progress messages
         self.findings: dict[str, Finding] = {}
         self._designs: dict[str, dict[str, Design]] = defaultdict(dict)
         self._of_finding: dict[str, dict[str, dict[str, None]]] = defaultdict(dict)  # ordered sets of design ids
@@ -46,31 +46,31 @@ class Run:
 
     @classmethod
     def prepare(cls, options: Options, *, elsewhere: bool = False, checked: bool = False) -> Run:
-        """Read the thresholds, open the data, load and check the models; a `VlauditError` says what is wrong.
+        """Read the thresholds, open the data, load and check the models; `VlauditError` where that fails.
 
-        `elsewhere` says that other processes run the audits, `checked` that another process checked the models.
+        `elsewhere`: other processes run the audits. `checked`: another process checked the models.
         """
         data = _open(options)
         models = Models(options.models, keep=False if elsewhere else None)
         thresholds = read_thresholds(options.thresholds, known_models=list(models), known_data=[data.name])
         run = cls(options, models, data, thresholds)
-        samples = run.samples(0)  # data without a usable sample are a mistake that must show now
+        samples = run.samples(0)  # fails here if the data have no usable sample
         if not checked:
             models.check(samples[:_TRIED], options.data)
         return run
 
     @property
     def data_name(self) -> str:
-        """The data set's name, as thresholds are keyed by it."""
+        """The data set's name, the key of thresholds."""
         return self.data.name
 
     @property
     def looks(self) -> int:
-        """How often a criterion may be judged: more than once only by a gate, on data that can be drawn on."""
+        """Maximum number of looks per criterion: more than one only for a gate on drawn data."""
         return LOOKS if self.options.gate and self.data_name == "scenes" else 1
 
     def select(self, selected: Iterable[tuple[str, AuditCase]]) -> None:
-        """Note the cases to audit, each with the family of its model.
+        """Register the cases to audit, each with its model.
 
         Designs that only exhibits of a finding show are measured with any of its cases. Raises `UsageError` where a
         statistic or an exhibit reads a column that its design lacks.
@@ -100,7 +100,7 @@ class Run:
         return found
 
     def measured(self, family: str, design: Design, look: int = 0) -> Measured:
-        """Return what one look measured of a design; the first look runs all selected designs of the model at once."""
+        """Return the measurements of one look; the first look runs all selected designs of the model together."""
         while len(self._looks[family, design.id]) <= look:
             number = len(self._looks[family, design.id])
             designs = list(self._designs[family].values()) if number == 0 else [design]
@@ -166,7 +166,7 @@ class Run:
         return find_known_failure(entries, case.id, family, fingerprint, limit=options.limit, seed=options.seed)
 
     def measured_findings(self) -> list[tuple[str, str]]:
-        """Return (family, finding id) of everything that was measured here, in the order of the tests."""
+        """Return (family, finding id) of everything measured in this process, in the order of the tests."""
         done = [family for family in self._designs if any(one == family for one, _ in self._looks)]
         return [(family, finding) for family in done for finding in self._of_finding[family]]
 
@@ -175,13 +175,13 @@ class Run:
         return [self._designs[family][design] for design in self._of_finding[family][finding_id]]
 
     def passes(self, family: str) -> list[Measured]:
-        """Return every pass over the data that was run for a model, in order."""
+        """Return every pass over the data for a model, in order."""
         done = [measured for (one, _), looks in self._looks.items() if one == family for measured in looks]
         return list({id(measured): measured for measured in done}.values())
 
 
 def _open(options: Options) -> Dataset:
-    """Open the data; scenes reach as far as the limit, and a gate's looks, unless the user said how far."""
+    """Open the data; the number of scenes, unless given, is the limit, or that of all looks of a gate."""
     if options.data == "scenes":
         return datasets.open(f"scenes:n={options.limit << (LOOKS - 1 if options.gate else 0)}")
     return datasets.open(options.data)

@@ -114,7 +114,7 @@ def pytest_testnodedown(node: Any) -> None:
 
 def is_audit(item: pytest.Item) -> bool:
     """Whether a test, or one of its parameter sets, has the mark of an audit: `audit` with a finding."""
-    findings = sys.modules.get("vlaudit.findings")  # where nobody has imported it, no mark can hold one
+    findings = sys.modules.get("vlaudit.findings")  # no mark has a finding if this was never imported
     if findings is None:
         return False
     sets = [value for mark in item.iter_markers("parametrize") for value in mark.args[1:2]]

@@ -86,7 +86,7 @@ def add_options(parser: pytest.Parser) -> None:
 def add_short_names(parser: pytest.Parser, args: Sequence[str]) -> None:
     """Add the short names among the arguments, except those that another plugin or a conftest.py has.
 
-    To be called when all of them are loaded. A short name that nobody uses is not added, so that it is in nobody's way.
+    Call it after all of them are loaded. Unused short names are not added, so that they cannot clash later.
     """
     group = parser.getgroup(_GROUP)
     for short, name in _free_short_names(parser):

@@ -1,4 +1,4 @@
-"""How tests are handed to the workers of pytest-xdist."""
+"""Distribution of tests to the workers of pytest-xdist."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 
 class ByModel(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
-    """Hand out the tests of one model together; tests that audit no model one by one."""
+    """Send all tests of one model to one worker; other tests one by one."""
 
     def __init__(self, config: pytest.Config, log: Any, families: Sequence[str]) -> None:
         super().__init__(config, log)
@@ -21,7 +21,7 @@ class ByModel(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
 
 
 def scope_of(nodeid: str, families: Sequence[str]) -> str:
-    """Return the model that a test id names among its parameters, or the id itself.
+    """Return the model among the parameters of a test id, or the id itself.
 
     >>> scope_of("test_a.py::test_links[people-albef]", ["albef"])
     'albef'

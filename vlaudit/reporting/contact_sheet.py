@@ -1,4 +1,4 @@
-"""A sheet of samples beside what perturbations make of them, to be looked at by a person."""
+"""A contact sheet: samples next to their perturbed versions, for visual inspection."""
 
 from __future__ import annotations
 
@@ -32,24 +32,24 @@ from vlaudit.perturbations.mismatch import with_caption_of
 from vlaudit.reporting.sheet_layout import CHANGED, INK, PALE, PHRASES, Cell, Frame, Paragraph, Run, lay_out
 from vlaudit.samples import SIDES, Phrase, Region, Sample, Slot, words_of
 
-ASKED = ("object", "instrument", "vehicle")
-"""Kinds of words that a row can be about: things with a colour."""
+TESTED_KINDS = ("object", "instrument", "vehicle")
+"""Slot kinds that a row can test: objects with a colour."""
 
 BLANK = "____"
 
 
 @dataclass(frozen=True)
 class _Row:
-    """One sample, the word of it that is asked for, and the thing that answers."""
+    """One sample, its tested slot, and the region that answers it."""
 
     sample: Sample
-    asked: Slot
+    slot: Slot
     target: Region
     seed: int
 
     @property
     def word(self) -> str:
-        return self.sample.text(self.asked)
+        return self.sample.text(self.slot)
 
     def changed(self, *perturbations: Perturbation) -> Sample:
         return apply(perturbations, self.sample, self.seed)
@@ -71,7 +71,7 @@ def draw_sheet(samples: Iterable[Sample], rows: int, seed: int = 0) -> Pillow.Im
 
 
 def save(sheet: Pillow.Image, path: Path) -> None:
-    """Write the sheet as PNG, whole or not at all, and make its folder; `UsageError` where that cannot be done."""
+    """Write the sheet as PNG, atomically, and create its folder; `UsageError` where that fails."""
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -95,13 +95,13 @@ def _rows(samples: Iterable[Sample], seed: int) -> Iterator[list[Cell]]:
 
 def _about(sample: Sample, seed: int) -> _Row:
     for slot in sample.slots:
-        if slot.kind in ASKED and slot.region_ids:
+        if slot.kind in TESTED_KINDS and slot.region_ids:
             return _Row(sample, slot, sample.region(slot.region_ids[0]), seed)
-    raise RefusedSample(sample.id, "its caption names nothing that can be asked for and recoloured")
+    raise RefusedSample(sample.id, "its caption names no object that can be tested and recoloured")
 
 
 def _original(row: _Row) -> Cell:
-    """Return the image with each phrase's regions framed, over the caption with each phrase in its frame's colour."""
+    """Return the image with the regions of each phrase framed, and the caption with each phrase in that colour."""
     sample, runs, frames = row.sample, [], []
     colors = {phrase.id: PHRASES[n % len(PHRASES)] for n, phrase in enumerate(sample.phrases)}
     for span in words_of(sample.caption):
@@ -145,13 +145,13 @@ def _recolored(row: _Row) -> Cell:
 
 
 def _mirrored(row: _Row) -> Cell:
-    row.changed(SwapSides())  # refused where the caption names no side: mirroring would not make it false
+    row.changed(SwapSides())  # refuses a caption without a side: mirroring does not make it false
     words = [Run(text, CHANGED if text in SIDES else INK) for text in row.sample.caption.split()]
     return Cell("mirrored, the sides now false", row.changed(Mirror()), (Paragraph(tuple(words)),))
 
 
 def _moved(row: _Row) -> Cell:
-    """Return the first thing of the caption that can stand elsewhere, there."""
+    """Return the sample with the first object of the caption that can be moved, moved."""
     for name in dict.fromkeys(name for phrase in row.sample.phrases for name in phrase.region_ids):
         try:
             changed = row.changed(Move((name,)))
@@ -174,12 +174,12 @@ def _another_caption(row: _Row, partner: Sample) -> Cell:
 
 
 def _of_words(row: _Row) -> Cell:
-    """Return the captions that the perturbations of words make, what they change in another colour."""
-    hidden = row.sample.hiding(row.asked)
+    """Return the captions of text perturbations, changed words in another colour."""
+    hidden = row.sample.hiding(row.slot)
     length = len(row.sample.caption)
     hints = (apply((hint,), hidden, row.seed).caption[length:].split() for hint in (Hint(), CopyHint()))
     hint, copy = (Paragraph((*_with_blank(row), *(Run(word, CHANGED) for word in words))) for words in hints)
-    foil = row.changed(Foil(row.asked.kind))
+    foil = row.changed(Foil(row.slot.kind))
     return Cell(
         "the same image, other words",
         None,
@@ -202,11 +202,11 @@ def _plain(text: str) -> Paragraph:
 
 
 def _compared(before: Sample, after: Sample) -> Paragraph:
-    """Return the words of a caption, those that changed in another colour; both have equally many."""
+    """Return the words of a caption, changed ones in another colour; both captions have equally many words."""
     pairs = zip(before.caption.split(), after.caption.split(), strict=True)
     return Paragraph(tuple(Run(new, INK if new == old else CHANGED) for old, new in pairs))
 
 
 def _with_blank(row: _Row) -> tuple[Run, ...]:
-    text = f"{row.sample.caption[: row.asked.start]}{BLANK}{row.sample.caption[row.asked.end :]}"
+    text = f"{row.sample.caption[: row.slot.start]}{BLANK}{row.sample.caption[row.slot.end :]}"
     return tuple(Run(word, CHANGED if word == BLANK else INK) for word in text.split())

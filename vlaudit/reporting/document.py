@@ -1,7 +1,7 @@
-"""The JSON document of a run: everything that the report says, in a published schema.
+"""The JSON document of a run: the content of the report in a published schema.
 
 `RunDocument.model_json_schema()` (`python -m vlaudit schema`) is the schema. Numbers are finite; an open side of an
-interval, and a value that there is none of, is null.
+interval and a missing value are null.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class _Part(BaseModel):
 
 
 class Versions(_Part):
-    """The versions that computed the numbers."""
+    """Versions of the software that computed the numbers."""
 
     vlaudit: str
     torch: str
@@ -39,10 +39,10 @@ class Versions(_Part):
 
 
 class Subject(_Part):
-    """One audited model: its family, its weights and where they ran.
+    """One audited model: its name, weights, device and precision.
 
-    `checkpoint` is a path or "bundled", `fingerprint` the SHA-256 of the weights, `layout` what kind of file it was,
-    `vocabulary` where the words came from, `keys` the key report.
+    `checkpoint` is a path or "bundled", `fingerprint` the SHA-256 of the weights, `layout` the kind of file,
+    `vocabulary` the source of the vocabulary, `keys` the key report.
     """
 
     family: str
@@ -56,7 +56,7 @@ class Subject(_Part):
 
 
 class Counts(_Part):
-    """How many units were chosen and measured, and why the others were refused."""
+    """Number of units planned, measured and refused; refusals by reason."""
 
     planned: Whole = 0
     measured: Whole = 0
@@ -64,7 +64,7 @@ class Counts(_Part):
 
 
 class DataRecord(_Part):
-    """What was shown to the models: `spec` as typed after `--data`, `description` as the data set says it."""
+    """The data: `spec` as typed after `--data`, `description` by the data set."""
 
     spec: str
     description: str
@@ -74,7 +74,7 @@ class DataRecord(_Part):
 
 
 class CriterionRecord(_Part):
-    """What was demanded, what was found, what was decided.
+    """One criterion on one model: bound, estimate and verdict.
 
     `id` is FINDING.CRITERION, `explanation` the docstring of its test. `bound` states in words what exactly one of
     `at_least`, `at_most`, `within` states in numbers.
@@ -107,22 +107,22 @@ class CriterionRecord(_Part):
 
     @property
     def known(self) -> bool:
-        """Whether it did not pass, as is known of it."""
+        """Whether it is a known failure that did not pass, as expected."""
         return self.known_failure is not None and self.outcome in ("fail", "inconclusive")
 
     @property
     def signs(self) -> str:
-        """The bound in signs."""
+        """The bound in symbols."""
         return wording.bound(self.at_least, self.at_most, self.within)
 
     @property
     def interval(self) -> str:
-        """The interval in brackets; empty where there is no estimate."""
+        """The interval in brackets; empty without an estimate."""
         return "" if self.value is None else wording.interval(self.low, self.high)
 
 
 class FindingRecord(_Part):
-    """A finding as judged on one model; `published` names figures of the source, text to text."""
+    """A finding as judged on one model; `published` maps names to figures of the source, as text."""
 
     id: str
     claim: str
@@ -135,23 +135,23 @@ class FindingRecord(_Part):
 
     @property
     def outcome(self) -> Outcome:
-        """The outcome of its criteria that a reader must see first."""
+        """The most important outcome of its criteria."""
         return wording.worst([criterion.outcome for criterion in self.criteria])
 
 
 class Summary(_Part):
-    """How many criteria came out how, and the verdict in one sentence."""
+    """Number of criteria per outcome, and the verdict in one sentence."""
 
     outcomes: dict[Outcome, Whole]
     sentence: str
 
 
 class RunDocument(_Part):
-    """One run: what was audited, on what, and every verdict.
+    """One run: models, data and every verdict.
 
-    `started` is ISO 8601, `seconds` the run's duration, `command` what was typed. `alpha` is the error of the whole
-    suite, shared by the `m` criteria that the thresholds list, whatever was selected. A finding is listed once a model;
-    `summaries` says by family what `summary` says of all.
+    `started` is ISO 8601, `seconds` the run's duration, `command` the command line. `alpha` is the error of the whole
+    suite, shared by the `m` criteria that the thresholds list, whatever was selected. A finding is listed once per
+    model; `summary` covers all models, `summaries` each.
     """
 
     schema_version: Literal["1"] = SCHEMA_VERSION
@@ -183,12 +183,12 @@ class RunDocument(_Part):
         return cls(findings=findings, summary=summary(*families), summaries=by_family, **rest)
 
     def to_json(self, path: str | Path) -> None:
-        """Write the document whole or not at all; `UsageError` where it cannot be written."""
+        """Write the document atomically; `UsageError` where it cannot be written."""
         write_whole(Path(path), self.model_dump_json(indent=2) + "\n")
 
     @classmethod
     def from_json(cls, path: str | Path) -> RunDocument:
-        """Read a document; `DataError` where the file is none of this schema version."""
+        """Read a document; `DataError` where the file does not follow this schema version."""
         try:
             return cls.model_validate_json(Path(path).read_bytes())
         except OSError as error:
@@ -197,12 +197,12 @@ class RunDocument(_Part):
             first = error.errors(include_url=False)[0]
             where = ".".join(map(str, first["loc"])) or "the whole file"
             raise DataError(
-                f"{path} is no document of schema version {SCHEMA_VERSION}: {where}: {first['msg']}"
+                f"{path} does not follow schema version {SCHEMA_VERSION}: {where}: {first['msg']}"
             ) from error
 
     @property
     def several_models(self) -> bool:
-        """Whether findings must say whose they are."""
+        """Whether several models were audited."""
         return len(self.subject) > 1
 
 
@@ -215,9 +215,9 @@ def criterion_record(
     known_failure: str | None = None,
     duration: float = 0.0,
 ) -> CriterionRecord:
-    """Return the record of a verdict; the criterion's id may hold the finding's already.
+    """Return the record of a verdict; the criterion's id may include the finding's.
 
-    Without a title it is the id in words.
+    The default title is the id in words.
     """
     criterion, estimate = verdict.criterion, verdict.estimate
     short = criterion.id.removeprefix(f"{finding_id}.")
@@ -283,7 +283,7 @@ def schema() -> Mapping[str, Any]:
 
 
 def _plain(value: float | str) -> float | str:
-    """Return what JSON can hold: a number of Python's where it is finite, else its spelling."""
+    """Return a value that JSON can represent: a finite number, else its text."""
     if isinstance(value, str):
         return value
     return float(value) if math.isfinite(value) else str(float(value))

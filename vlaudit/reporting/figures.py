@@ -1,4 +1,4 @@
-"""Figures of the source beside what was found."""
+"""Published figures of the source, paired with our criteria."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from vlaudit.reporting import wording
 from vlaudit.reporting.document import CriterionRecord, FindingRecord
 
 
-class Beside(NamedTuple):
-    """A figure of the source beside the criterion of the same name; either may be missing."""
+class FigurePair(NamedTuple):
+    """A published figure and the criterion of the same name; either may be missing."""
 
     title: str
     published: str | None
@@ -19,22 +19,22 @@ class Beside(NamedTuple):
 
 
 class Figure(NamedTuple):
-    """A figure of the source, and which of the audited families it is about, as far as its words say."""
+    """A published figure, and the audited families that its text names."""
 
     name: str
     text: str
     families: tuple[str, ...]
 
 
-def beside(finding: FindingRecord) -> list[Beside]:
+def figure_pairs(finding: FindingRecord) -> list[FigurePair]:
     """Pair the criteria with the published figures of the same name; the other figures follow."""
     left = dict(finding.published)
     rows = []
     for criterion in finding.criteria:
         names = (criterion.id.removeprefix(f"{finding.id}."), criterion.title)
         name = next((name for name in names if name in left), None)
-        rows.append(Beside(criterion.title, left.pop(name) if name else None, criterion))
-    return rows + [Beside(wording.in_words(name), figure, None) for name, figure in left.items()]
+        rows.append(FigurePair(criterion.title, left.pop(name) if name else None, criterion))
+    return rows + [FigurePair(wording.in_words(name), figure, None) for name, figure in left.items()]
 
 
 def figures(finding: FindingRecord, families: Sequence[str]) -> list[Figure]:
@@ -46,5 +46,5 @@ def figures(finding: FindingRecord, families: Sequence[str]) -> list[Figure]:
 
 
 def _names(text: str, family: str) -> bool:
-    """Say whether a text names a family as a word of its own: "BERT" is not in "VisualBERT", UNITER is UNITER-base."""
+    """Whether a text names a family as a separate word: not "BERT" in "VisualBERT", but UNITER in "UNITER-base"."""
     return re.search(rf"(?<![\w-]){re.escape(family)}(?!\w)", text, flags=re.IGNORECASE) is not None

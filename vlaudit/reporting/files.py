@@ -1,4 +1,4 @@
-"""Write reports whole or not at all: a killed run leaves the previous report as it was."""
+"""Write reports atomically: a killed run leaves the previous report unchanged."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from vlaudit.errors import UsageError
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write UTF-8 text under a temporary name in the same folder and move it to `path`, which is replaced at once.
+    """Write UTF-8 text under a temporary name in the same folder and move it to `path`.
 
     Raises `UsageError` where the folder or the file cannot be written.
     """

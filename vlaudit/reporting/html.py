@@ -12,7 +12,7 @@ from markupsafe import Markup
 from vlaudit.reporting import wording
 from vlaudit.reporting.document import RunDocument
 from vlaudit.reporting.exhibits import Drawn
-from vlaudit.reporting.figures import beside
+from vlaudit.reporting.figures import figure_pairs
 from vlaudit.reporting.several import anchor, overall, render_several
 from vlaudit.reporting.strips import strip
 from vlaudit.reporting.templating import fill, resource
@@ -67,7 +67,7 @@ def render_sections(document: RunDocument, exhibits: Mapping[tuple[str, str], Se
         document=document,
         exhibits={key: Markup("\n").join(Markup(one.html) for one in drawn) for key, drawn in exhibits.items()},  # noqa: S704 (exhibits escape, by contract)
         strip=strip,
-        compared=beside,
+        figure_pairs=figure_pairs,
         anchor=anchor,
         overall=overall(document),
         outcomes=wording.OUTCOMES,

@@ -1,4 +1,4 @@
-"""The report of several models: one comparison, then finding by finding with the models side by side."""
+"""The report of several models: one table of all verdicts, then each finding with the models side by side."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from vlaudit.findings import Outcome
 from vlaudit.reporting import wording
 from vlaudit.reporting.document import FindingRecord, RunDocument
 from vlaudit.reporting.exhibits import Drawn, joined
-from vlaudit.reporting.figures import beside, figures
+from vlaudit.reporting.figures import figure_pairs, figures
 from vlaudit.reporting.side_by_side import compared, short_name
 from vlaudit.reporting.templating import fill
 
 
 class Side(NamedTuple):
-    """One exhibit of several models: one picture of all, or the picture of each; `lacks` says which have none, why."""
+    """One exhibit of several models: one picture of all, or one per model; `lacks` maps a reason to models without."""
 
     title: str
     whole: Markup | None
@@ -35,7 +35,7 @@ def render_several(document: RunDocument, exhibits: Mapping[tuple[str, str], Seq
         families=families,
         short=short_name,
         compared=compared(document),
-        beside=beside,
+        figure_pairs=figure_pairs,
         figures=figures,
         sides=lambda finding_id: list(_sides(finding_id, families, exhibits)),
         samples=lambda finding_id, family: [
@@ -51,14 +51,14 @@ def render_several(document: RunDocument, exhibits: Mapping[tuple[str, str], Seq
 
 
 def anchor(finding: FindingRecord) -> str:
-    """Return the id of a finding on a model in the page."""
+    """Return the HTML id of a finding on a model."""
     return re.sub(r"[^\w-]+", "-", f"{finding.id}-{finding.model}")
 
 
 def overall(document: RunDocument, family: str | None = None) -> Outcome:
     """Return the outcome of a whole run, or of one of its models.
 
-    A known failure does not fail it, an undecided criterion only at the gate.
+    A known failure does not fail it, an inconclusive criterion only under `--gate`.
     """
     findings = [finding for finding in document.findings if family in (None, finding.model)]
     criteria = [criterion for finding in findings for criterion in finding.criteria]
@@ -91,7 +91,7 @@ def _side(drawn: Mapping[str, Drawn], families: Sequence[str]) -> Side:
 
 
 def _refusals(document: RunDocument) -> dict[tuple[str, str], dict[str, int]]:
-    """Return how many units each model refused, by finding and reason."""
+    """Return the number of refused units per model, by finding and reason."""
     found: dict[tuple[str, str], dict[str, int]] = {}
     for finding in document.findings:
         for reason, count in finding.counts.refused.items():

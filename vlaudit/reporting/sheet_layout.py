@@ -1,4 +1,4 @@
-"""Lay cells of pictures and words out as a sheet."""
+"""Layout of a sheet: cells of pictures and text."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ INK: Color = (34, 34, 40)
 PALE: Color = (110, 110, 118)
 CHANGED: Color = (200, 24, 40)
 PHRASES: tuple[Color, ...] = ((0, 92, 200), (196, 84, 0), (0, 124, 84), (150, 40, 160), (126, 96, 0), (0, 130, 150))
-"""Colours that are told apart and read well on white."""
+"""Distinguishable colours, readable on white."""
 
 SCALE = 3
-"""Pixels of the sheet for one of an image."""
+"""Pixels of the sheet per pixel of an image."""
 
 _PICTURE, _MARGIN, _GAP = 288, 24, 22
-_WIDE = 420  # of a cell of words
+_WIDE = 420  # width of a text cell
 _LINE, _TITLE, _LABEL = 19, 26, 17
 
 
 class Run(NamedTuple):
-    """A word, in a colour."""
+    """A word with its colour."""
 
     text: str
     color: Color = INK
@@ -35,7 +35,7 @@ class Run(NamedTuple):
 
 @dataclass(frozen=True)
 class Paragraph:
-    """Words, below a title where there is one."""
+    """Text below an optional title."""
 
     runs: tuple[Run, ...]
     title: str = ""
@@ -51,7 +51,7 @@ class Frame(NamedTuple):
 
 @dataclass(frozen=True)
 class Cell:
-    """A picture with a title above and words below; words alone where there is no picture."""
+    """A picture with a title above and text below; text only if there is no picture."""
 
     title: str
     sample: Sample | None
@@ -60,7 +60,7 @@ class Cell:
 
 
 def lay_out(rows: Sequence[Sequence[Cell]]) -> Pillow.Image:
-    """Return the sheet: cells of a row side by side, rows below each other."""
+    """Return the sheet: one line of cells per row."""
     heights = [max(_height(cell) for cell in row) for row in rows]
     width = max(sum(_width(cell) + _GAP for cell in row) for row in rows) - _GAP
     sheet = Pillow.new("RGB", (width + 2 * _MARGIN, sum(heights) + 2 * _MARGIN + _GAP * len(rows)), (255, 255, 255))
@@ -92,7 +92,7 @@ def _font(size: float) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 
 
 def _lines(runs: Sequence[Run], width: int) -> list[list[tuple[float, Run]]]:
-    """Return the words by lines, each with its distance from the left edge."""
+    """Return the words per line, each with its distance from the left edge."""
     font = _font(15)
     lines: list[list[tuple[float, Run]]] = []
     cursor = width + 1.0
@@ -139,7 +139,7 @@ def _paint_frames(draw: ImageDraw.ImageDraw, frames: Sequence[Frame], left: int,
 
 
 def _paint_label(draw: ImageDraw.ImageDraw, frame: Frame, x: float, y: float) -> None:
-    """Write a frame's label on its upper edge, outside, so that it covers nothing of what is framed."""
+    """Write the label of a frame above its upper edge, where it covers nothing of the framed region."""
     length = _font(13).getlength(frame.label)
     draw.rectangle([x, y, x + length + 7, y + _LABEL], fill=frame.color)
     draw.text((x + 4, y + 1), frame.label, (255, 255, 255), _font(13))

@@ -1,4 +1,4 @@
-"""Criteria by model: the verdicts of several models, brought together criterion by criterion."""
+"""Verdicts of several models side by side: one row per criterion, one column per model."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _LEAST_LABEL = 24  # characters; a longer label has a line of its own
 class Compared(NamedTuple):
     """One finding as judged on several models, None for a model that it was not judged on.
 
-    `rows` are its criteria by id, one cell a model; what a criterion is and what is demanded is in any of them.
+    `rows` are its criteria by id, one cell per model; title and bound are the same in all cells.
     """
 
     findings: tuple[FindingRecord | None, ...]
@@ -34,12 +34,12 @@ class Compared(NamedTuple):
 
     @property
     def any(self) -> FindingRecord:
-        """The finding as one of the models has it: claim, source and figures are the same for all."""
+        """The finding as judged on one of the models: claim, source and figures are the same for all."""
         return next(finding for finding in self.findings if finding is not None)
 
 
 def compared(document: RunDocument) -> dict[str, Compared]:
-    """Return the findings by id, models in the order of the run, criteria in the order in which their tests ran."""
+    """Return the findings by id, models in the order of the run, criteria in the order of their tests."""
     models = [subject.family for subject in document.subject]
     found: dict[str, dict[str, FindingRecord]] = {}
     for finding in document.findings:
@@ -55,9 +55,9 @@ def _together(by_model: dict[str, FindingRecord], models: Sequence[str]) -> Comp
 
 
 def matrix(document: RunDocument, width: int) -> list[str]:
-    """Return a row a criterion and a column a model as lines of at most `width` characters.
+    """Return one row per criterion and one column per model as lines of at most `width` characters.
 
-    Models that do not fit side by side stand in further blocks below.
+    Models that do not fit side by side follow in further blocks.
     """
     rows = [row for name, one in compared(document).items() for row in _rows(name, one)]
     names = [short_name(subject.family) for subject in document.subject]
@@ -70,7 +70,7 @@ def matrix(document: RunDocument, width: int) -> list[str]:
 
 
 def _columns(names: Sequence[str], longest: int, width: int) -> tuple[list[int], int]:
-    """Return the widths of the models' columns, gaps included, and of the labels; tighter where that spares a block."""
+    """Return the widths of the models' columns, gaps included, and of the labels; narrower where that saves a block."""
     wide = [max(len(name), _SIGN) for name in names]
     gap = 2 if longest + sum(wide) + 2 * len(wide) <= width else 1
     widths = [gap + one for one in wide]
@@ -78,7 +78,7 @@ def _columns(names: Sequence[str], longest: int, width: int) -> tuple[list[int],
 
 
 def short_name(family: str) -> str:
-    """Return a name short enough to stand over a column; of a class of one's own, the class.
+    """Return a name short enough for a column heading; for a class of one's own, the class.
 
     >>> short_name("albef"), short_name("./mine.py:Adapter"), short_name("a-very-long-family")
     ('albef', 'Adapter', 'a-very-long…')
@@ -88,7 +88,7 @@ def short_name(family: str) -> str:
 
 
 def _rows(name: str, one: Compared) -> Iterator[tuple[str, tuple[str, ...] | None]]:
-    """Yield labels with the cells of their row, None for a heading; cases of one test stand under its name."""
+    """Yield labels with the cells of their row, None for a heading; cases of one test follow its name."""
     yield name, None
     stem = ""
     for criterion_id, cells in one.rows.items():
@@ -106,7 +106,7 @@ def _sign(criterion: CriterionRecord | None) -> str:
 
 
 def _blocks(widths: Sequence[int], room: int) -> Iterator[range]:
-    """Yield which columns fit side by side, at least one at a time."""
+    """Yield the columns that fit side by side, at least one at a time."""
     start, taken = 0, 0
     for i, width in enumerate(widths):
         if taken and taken + width > room:
@@ -137,7 +137,7 @@ def _block(
 
 
 def failures(document: RunDocument, width: int) -> list[str]:
-    """Return, criterion by criterion, what was demanded and what the models that fail it have."""
+    """Return the bound of each failed criterion and the estimates of the models that fail it."""
     lines: list[str] = []
     for one in compared(document).values():
         for criterion_id, cells in one.rows.items():

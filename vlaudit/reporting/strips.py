@@ -1,4 +1,4 @@
-"""Where an estimate, its interval and its threshold lie on one line."""
+"""Positions of an estimate, its interval and its bounds on one axis."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from vlaudit.reporting.document import CriterionRecord
 
 _COMMON = ((0.0, 1.0), (-1.0, 1.0))
 _MARGIN = 0.12
-"""Share of the line left free at an end where nothing common fits."""
+"""Share of the axis left free at an end without a common limit."""
 
 
 class Strip(NamedTuple):
-    """A line from `axis[0]` to `axis[1]`; all places on it in percent.
+    """An axis from `axis[0]` to `axis[1]`; all positions on it in percent.
 
     `zone` is what passes (start, width), `bounds` its ends, `low` to `high` the interval around `value`.
     """
@@ -26,7 +26,7 @@ class Strip(NamedTuple):
 
 
 def strip(criterion: CriterionRecord) -> Strip | None:
-    """Return the line of a criterion; None where there is no estimate.
+    """Return the axis of a criterion; None without an estimate.
 
     The line is 0 to 1 or -1 to 1 where everything fits, so that lines can be compared; else it fits what it shows.
     """

@@ -1,4 +1,4 @@
-"""Fill in the templates of the report; whatever is put into one is escaped unless it is markup already."""
+"""Fill in the templates of the report; values are escaped unless they are markup."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("vlaudit.reporting"),
         autoescape=True,
-        undefined=StrictUndefined,  # a name that is missing is a mistake of ours, never an empty cell
+        undefined=StrictUndefined,  # a missing name is an error, never an empty cell
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -25,11 +25,11 @@ def _environment() -> Environment:
 
 
 def fill(template: str, **values: object) -> Markup:
-    """Return a template of `templates/`, filled in."""
+    """Return a filled-in template of `templates/`."""
     return Markup(_environment().get_template(template).render(**values))  # noqa: S704 (it is escaped inside)
 
 
 @cache
 def resource(name: str) -> str:
-    """Return a style sheet or a script of `templates/` as it is."""
+    """Return the text of a style sheet or script of `templates/`."""
     return resources.files("vlaudit.reporting").joinpath("templates", name).read_text(encoding="utf-8")

@@ -15,15 +15,15 @@ _NARROWEST = 72
 _GAP = "  "
 
 Row = tuple[str, ...]
-"""The cells of a line; a line with one cell is a heading."""
+"""The cells of a line; a heading has one."""
 
 
 def verdict_table(document: RunDocument, width: int = 80, report: str | None = None) -> list[str]:
     """Return the verdicts as lines of at most `width` (72 or more) characters.
 
-    A finding's criteria stand under its id with estimate, interval, bound, number of images and verdict. Why one did
-    not pass follows in full, then the verdict in one sentence; `report` is the path that the last line names.
-    Several models stand side by side, their verdicts alone, with the estimates of what failed below.
+    Criteria are listed under their finding with estimate, interval, bound, number of images and verdict. Reasons for
+    those that did not pass follow, then the verdict in one sentence; `report` is the path in the last line. Of several
+    models, verdicts are shown side by side, and estimates for failures only.
     """
     width = max(width, _NARROWEST)
     lines = _several(document, width) if document.several_models else _one(document, width)
@@ -63,7 +63,7 @@ def _rows(finding: FindingRecord) -> Iterator[Row]:
 
 
 def _aligned(rows: Sequence[Row], width: int) -> list[str]:
-    """Align the cells in columns; a name that leaves them no room has a line of its own."""
+    """Align the cells in columns; a long name is on a line of its own."""
     columns = [row[1:] for row in rows if len(row) > 1]
     widths = [max(len(row[i]) for row in columns) for i in range(len(_HEADING) - 1)]
     room = width - sum(widths) - len(_GAP) * len(widths)
@@ -87,7 +87,7 @@ def _aligned(rows: Sequence[Row], width: int) -> list[str]:
 
 
 def _explained(finding: FindingRecord, criterion: CriterionRecord, width: int) -> list[str]:
-    """Say why a criterion did not pass: a failure in full, anything else in its reason."""
+    """Return the reason why a criterion did not pass, with claim and bound for a failure."""
     if criterion.outcome == "pass":
         return []
     heading = f"{_WORDS[criterion.outcome]} {criterion.id}"

@@ -1,4 +1,4 @@
-"""How verdicts and numbers are put into words, the same in the terminal, the page and the document."""
+"""Text for verdicts and numbers, shared by terminal, page and document."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Literal
 from vlaudit.findings import Outcome
 
 OUTCOMES: tuple[Outcome, ...] = ("fail", "error", "inconclusive", "not applicable", "pass")
-"""Every outcome, the one that matters most first."""
+"""Every outcome, the most important first."""
 
 _COUNTED = {
     "fail": "failed",
@@ -21,7 +21,7 @@ _COUNTED = {
 
 
 def number(value: float) -> str:
-    """Return a number with three decimals, or four digits where that would hide it.
+    """Return a number with three decimals, or with four digits if it is very small or large.
 
     >>> number(0.12345), number(-0.0001), number(12345.6), number(0.0), number(-0.0)
     ('0.123', '-0.0001', '1.235e+04', '0.000', '0.000')
@@ -41,7 +41,7 @@ def interval(low: float | None, high: float | None) -> str:
 
 
 def bound(at_least: float | None, at_most: float | None, within: Sequence[float] | None) -> str:
-    """Return a bound in signs.
+    """Return a bound in symbols.
 
     >>> bound(0.1, None, None), bound(None, -0.05, None), bound(None, None, (-0.1, 0.1)), bound(None, None, (0.4, 0.6))
     ('≥ 0.1', '≤ -0.05', '± 0.1', '0.4 … 0.6')
@@ -63,7 +63,7 @@ def plural(count: int, noun: str, nouns: str | None = None) -> str:
 
 
 def in_words(name: str) -> str:
-    """Return an id as a title; what a test's parameters are stays as it is.
+    """Return an id as a title; test parameters are unchanged.
 
     >>> in_words("vision_effect"), in_words("links_above_random[people-text_image]")
     ('vision effect', 'links above random, people-text_image')
@@ -78,7 +78,7 @@ def finite(value: float) -> float | None:
 
 
 def worst(outcomes: Sequence[Outcome]) -> Outcome:
-    """Return the outcome that a reader must see first; that nothing applies only where nothing does.
+    """Return the most important outcome; "not applicable" only if all are.
 
     >>> worst(["pass", "not applicable"]), worst(["pass", "fail"]), worst([])
     ('pass', 'fail', 'not applicable')
@@ -97,7 +97,7 @@ def sentence(
 ) -> str:
     """Return the verdict of a whole run in one sentence.
 
-    `known` of the criteria that would fail the run are known failures. With `gate` an inconclusive criterion fails
+    `known` is the number of known failures among the failing criteria. With `gate` an inconclusive criterion fails
     too. Of several models the criteria are counted together.
     """
     total = sum(counts.values())
@@ -114,7 +114,7 @@ def sentence(
     held = "Holds" if expect == "desirable" else "Reproduces the published findings"
     if counts.get("pass") == total:
         return f"{held}: {'the one criterion' if total == 1 else f'all {criteria}'} passed."
-    decided = "" if not counts.get("inconclusive") else " as far as it could be decided"
+    decided = "" if not counts.get("inconclusive") else " as far as decided"
     return f"{held}{decided}: {of}, {_listed(counts, OUTCOMES[::-1])}{', as known' if known else ''}."
 
 
