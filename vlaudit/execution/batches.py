@@ -18,8 +18,9 @@ FIRST = 8
 IMAGES_PER_GROUP = 64
 """Images whose inputs run together: adapters keep at least as many encodings (`EncoderAdapter(images=)`)."""
 
-LONG_ENOUGH = 0.5
-"""Seconds per batch above which the batch size stays: the fixed cost of a batch is a few milliseconds."""
+LONG_ENOUGH = 0.25
+"""Seconds per batch above which the batch size stays: the fixed cost of a batch is a few milliseconds, and on a CPU
+larger batches of a small model leave the cache."""
 
 
 def in_order(inputs: Sequence[PlannedPass]) -> list[PlannedPass]:
