@@ -8,6 +8,7 @@ from typing import ClassVar
 import pytest
 
 from vlaudit import perturbations
+from vlaudit.errors import UsageError
 from vlaudit.perturbations import AskOther, Perturbation, apply
 from vlaudit.samples import Sample, Slot
 
@@ -77,3 +78,15 @@ def test_steps_are_applied_in_their_order():
 def test_no_perturbations_are_nothing():
     """The sample itself."""
     assert apply([], SAMPLE, 0) is SAMPLE
+
+
+def test_a_perturbation_that_declares_to_draw_nothing_is_held_to_it():
+    @dataclass(frozen=True)
+    class Lying:
+        drawn_for: ClassVar[None] = None
+
+        def __call__(self, sample, rng):
+            return replace(sample, caption=f"{rng.integers(9)}")
+
+    with pytest.raises(UsageError, match=r"drawn_for = None .* rng.integers"):
+        apply([Lying()], SAMPLE, 0)

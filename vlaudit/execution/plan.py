@@ -138,8 +138,8 @@ def plan(
 
 
 def _reading(request: ForwardRequest, readings: frozenset[Reading]) -> ForwardRequest:
-    """Return the request with these readings; the same one, which knows its key, if it has no others."""
-    return request if request.readings == readings else replace(request, readings=readings)
+    """Return the request with these readings, which do not change its key."""
+    return request if request.readings == readings else request.with_readings(readings)
 
 
 def _unanswered(made: UnitRequests, adapter: ModelAdapter) -> str | None:

@@ -104,6 +104,12 @@ class ForwardRequest:
             tuple(region.key for region in sample.regions),
         )
 
+    def with_readings(self, readings: frozenset[Reading]) -> ForwardRequest:
+        """Return the request with other readings; the key does not depend on them and is computed once."""
+        other = ForwardRequest(self.sample, readings)
+        other.__dict__["key"] = self.key
+        return other
+
 
 @dataclass(frozen=True)
 class LoadOptions:

@@ -7,11 +7,28 @@ from typing import ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
+from vlaudit.errors import UsageError
 from vlaudit.samples import Sample
 from vlaudit.seeds import generator
 
-Owner = Literal["image_id", "id"]
-"""Field that seeds the random numbers: per image (its captions share the perturbed image) or per sample."""
+Owner = Literal["image_id", "id"] | None
+"""Field that seeds the random numbers: per image (its captions share the perturbed image) or per sample; None where a
+perturbation draws none, which saves the time to seed them."""
+
+
+class _NoDraws(np.random.Generator):
+    """Generator for perturbations that declare to draw nothing: any use of it raises `UsageError`."""
+
+    def __getattribute__(self, name: str) -> object:
+        if not name.startswith("_"):
+            raise UsageError(
+                f"a perturbation with drawn_for = None must draw no random numbers, but it used rng.{name}; "
+                'set drawn_for = "image_id" or "id"'
+            )
+        return super().__getattribute__(name)
+
+
+_NO_DRAWS = _NoDraws(np.random.PCG64(0))
 
 
 @runtime_checkable
@@ -36,6 +53,12 @@ def apply(perturbations: Sequence[Perturbation], sample: Sample, seed: int) -> S
     so that the captions of one image share one perturbed image. Raises `RefusedSample`.
     """
     for perturbation in perturbations:
-        owner: str = getattr(sample, perturbation.drawn_for)
-        sample = perturbation(sample, generator(seed, repr(perturbation), owner))
+        sample = perturbation(sample, _generator(perturbation, sample, seed))
     return sample
+
+
+def _generator(perturbation: Perturbation, sample: Sample, seed: int) -> np.random.Generator:
+    if perturbation.drawn_for is None:
+        return _NO_DRAWS
+    owner: str = getattr(sample, perturbation.drawn_for)
+    return generator(seed, repr(perturbation), owner)

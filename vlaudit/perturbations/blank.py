@@ -25,7 +25,7 @@ class Blank:
     """
 
     color: tuple[int, int, int] = (128, 128, 128)
-    drawn_for: ClassVar[Owner] = "image_id"
+    drawn_for: ClassVar[Owner] = None
 
     def __post_init__(self) -> None:
         if len(self.color) != 3 or not all(0 <= channel <= 255 for channel in self.color):

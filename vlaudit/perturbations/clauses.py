@@ -27,7 +27,7 @@ class SwapClauses:
     Raises `RefusedSample` unless there are exactly two clauses and every span is inside one of them.
     """
 
-    drawn_for: ClassVar[Owner] = "id"
+    drawn_for: ClassVar[Owner] = None
 
     def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
         """Return the sample with its clauses exchanged."""

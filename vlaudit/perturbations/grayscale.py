@@ -25,7 +25,7 @@ class Grayscale:
     Raises `RefusedSample` without an image.
     """
 
-    drawn_for: ClassVar[Owner] = "image_id"
+    drawn_for: ClassVar[Owner] = None
 
     def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
         """Return the sample with a grey image."""

@@ -26,7 +26,7 @@ class Hint:
     separate condition.
     """
 
-    drawn_for: ClassVar[Owner] = "id"
+    drawn_for: ClassVar[Owner] = None
 
     def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
         """Return the sample with a hint."""
@@ -38,7 +38,7 @@ class Hint:
 class CopyHint:
     """Append context that contains the hidden word, which a model can copy. Otherwise as `Hint`."""
 
-    drawn_for: ClassVar[Owner] = "id"
+    drawn_for: ClassVar[Owner] = None
 
     def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
         """Return the sample with a copy hint."""

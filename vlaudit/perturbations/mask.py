@@ -20,7 +20,7 @@ class MaskWords:
     """
 
     kinds: tuple[str, ...] = ()
-    drawn_for: ClassVar[Owner] = "id"
+    drawn_for: ClassVar[Owner] = None
 
     def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
         """Return the sample with the slots hidden, in addition to the spans that are hidden already."""
@@ -38,7 +38,7 @@ class MaskPhrases:
     """
 
     types: tuple[str, ...] = ()
-    drawn_for: ClassVar[Owner] = "id"
+    drawn_for: ClassVar[Owner] = None
 
     def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
         """Return the sample with the phrases hidden, in addition to the spans that are hidden already."""

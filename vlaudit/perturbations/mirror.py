@@ -23,7 +23,7 @@ class Mirror:
     Deterministic. Raises `RefusedSample` without an image.
     """
 
-    drawn_for: ClassVar[Owner] = "image_id"
+    drawn_for: ClassVar[Owner] = None
 
     def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
         """Return the sample with a mirrored image."""

@@ -23,7 +23,7 @@ class OtherCaption:
     Raises `RefusedSample` if the sample has no partner.
     """
 
-    drawn_for: ClassVar[Owner] = "id"
+    drawn_for: ClassVar[Owner] = None
 
     def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
         """Return the sample with its partner's caption."""
@@ -38,7 +38,7 @@ class OtherImage:
     Raises `RefusedSample` if the sample has no partner.
     """
 
-    drawn_for: ClassVar[Owner] = "id"
+    drawn_for: ClassVar[Owner] = None
 
     def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
         """Return the sample with its partner's image."""

@@ -26,7 +26,7 @@ class SwapSides:
     Raises `RefusedSample` if the caption names no side.
     """
 
-    drawn_for: ClassVar[Owner] = "id"
+    drawn_for: ClassVar[Owner] = None
 
     def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
         """Return the sample with left and right exchanged in its caption."""
@@ -49,7 +49,7 @@ class SwapColors:
     articles were correct. Deterministic. Raises `RefusedSample` if the caption names fewer than two colours.
     """
 
-    drawn_for: ClassVar[Owner] = "id"
+    drawn_for: ClassVar[Owner] = None
 
     def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
         """Return the sample with two colours exchanged."""

@@ -16,7 +16,7 @@ from vlaudit.samples import Sample
 class Unmask:
     """Hide no word, so that the match score of the whole caption can be measured. Deterministic."""
 
-    drawn_for: ClassVar[Owner] = "id"
+    drawn_for: ClassVar[Owner] = None
 
     def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
         """Return the sample with its whole caption visible."""
@@ -31,7 +31,7 @@ class AskOther:
     """
 
     kinds: tuple[str, ...]
-    drawn_for: ClassVar[Owner] = "id"
+    drawn_for: ClassVar[Owner] = None
 
     def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
         """Return the sample with another tested slot."""
