@@ -83,7 +83,8 @@ def test_the_tested_slot_is_marked_and_hidden():
 
 
 def test_one_kind_may_be_given_as_text():
-    assert chosen(SAMPLES, kinds="color") == chosen(SAMPLES, kinds=("color",))
+    one, other = (chosen(SAMPLES, kinds=kinds) for kinds in ("color", ("color",)))
+    assert list(map(list, one)) == list(map(list, other))
     assert chosen([toys()], kinds="col") == []
 
 

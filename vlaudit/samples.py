@@ -291,8 +291,11 @@ class Sample:
 
     def asking(self, slot: Slot) -> Sample:
         """Return the sample with this slot as the tested one; this hides nothing."""
-        place = slot.start, slot.end
-        return replace(self, slots=tuple(replace(one, asked=(one.start, one.end) == place) for one in self.slots))
+        asked = [(one.start, one.end) == (slot.start, slot.end) for one in self.slots]
+        slots = (
+            one if one.asked == now else replace(one, asked=now) for one, now in zip(self.slots, asked, strict=True)
+        )
+        return replace(self, slots=tuple(slots))
 
     def hiding(self, *parts: Phrase | Slot | Span) -> Sample:
         """Return the sample with these parts of the caption hidden, in addition to the parts hidden before."""

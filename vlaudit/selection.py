@@ -6,9 +6,10 @@ candidate that allows all conditions becomes the unit.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol, runtime_checkable
+from functools import partial
+from typing import Any, Protocol, runtime_checkable
 
 from vlaudit.measures.base import Unit
 from vlaudit.perturbations import Mirror, apply
@@ -29,6 +30,21 @@ THIRDS = ("left", "middle", "right")
 
 Candidates = Sequence[Unit]
 """Candidates for one unit, in order of preference."""
+
+
+class _OnDemand(Sequence[Unit]):
+    """Candidates that are made when they are read: most often only the first is."""
+
+    def __init__(self, make: Callable[[int], Unit], count: int) -> None:
+        self._make, self._count = make, count
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, index: Any) -> Any:
+        if not -self._count <= index < self._count:
+            raise IndexError(index)
+        return self._make(index)
 
 
 @runtime_checkable
@@ -112,7 +128,10 @@ class OneSlot:
             slots = [slot for slot in sample.slots if self._fits(slot)]
             order = generator(seed, "one slot", sample.id).permutation(len(slots))
             if slots:
-                yield tuple(self._unit(sample, slots[i]) for i in order)
+                yield _OnDemand(partial(self._nth, sample, [slots[i] for i in order]), len(slots))
+
+    def _nth(self, sample: Sample, slots: Sequence[Slot], index: int) -> Unit:
+        return self._unit(sample, slots[index])
 
     def _fits(self, slot: Slot) -> bool:
         return (
@@ -150,9 +169,18 @@ class BothWays:
     def __call__(self, samples: Iterable[Sample], seed: int) -> Iterator[Candidates]:
         """Yield the original candidates, then the mirrored ones."""
         for units in self.selection(samples, seed):
-            yield tuple(_placed(unit, unit.sample, "original") for unit in units)
+            yield _OnDemand(partial(_original, units), len(units))
             if units[0].sample.image is not None:
-                yield tuple(_placed(unit, apply([Mirror()], unit.sample, seed), "mirrored") for unit in units)
+                yield _OnDemand(partial(_mirrored, units), len(units))
+
+
+def _original(units: Candidates, index: int) -> Unit:
+    return _placed(units[index], units[index].sample, "original")
+
+
+def _mirrored(units: Candidates, index: int) -> Unit:
+    unit = units[index]
+    return _placed(unit, apply([Mirror()], unit.sample, unit.seed), "mirrored")  # nothing is drawn
 
 
 def _placed(unit: Unit, sample: Sample, name: str) -> Unit:

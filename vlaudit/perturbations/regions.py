@@ -137,6 +137,8 @@ def without_features(region: Region) -> Region:
 
     An adapter with an encoder reads the edited pixels instead; an adapter without one refuses the sample.
     """
+    if region.features is None and region.classes is None and region.confidence is None:
+        return region  # the same object, which knows its key
     return replace(region, features=None, classes=None, confidence=None)
 
 

@@ -51,7 +51,11 @@ def replace_caption(sample: Sample, caption: str, move: Callable[[Span], Span | 
 
 def _parts(parts: tuple[_Part, ...], move: Callable[[Span], Span | None]) -> tuple[_Part, ...]:
     moved = ((part, move(Span(part.start, part.end))) for part in parts)
-    return tuple(replace(part, start=span.start, end=span.end) for part, span in moved if span)
+    return tuple(
+        part if span == (part.start, part.end) else replace(part, start=span.start, end=span.end)
+        for part, span in moved
+        if span
+    )
 
 
 def _checked(sample: Sample, edits: Sequence[Edit]) -> list[Edit]:
