@@ -104,7 +104,7 @@ def test_an_undecided_criterion_is_an_xfail_and_fails_the_gate(audit):
     done.assert_outcomes(xfailed=1, skipped=1)
     gated = audit("--gate", bound=on_the_bound, limit="20")
     gated.assert_outcomes(failed=1, skipped=1)
-    gated.stdout.fnmatch_lines(["*--gate asks for a decision*"])
+    gated.stdout.fnmatch_lines(["*--gate requires a decision*"])
 
 
 def test_a_gate_draws_more_scenes_until_it_is_decided(audit):

@@ -172,7 +172,7 @@ def test_heads_that_are_lacking_are_refused(make, small, batch):
 
 def test_words_or_regions_that_do_not_fit_are_refused(small, batch):
     """A caption longer than the position table, and a pass without regions."""
-    with pytest.raises(RequestError, match="at most 15 tokens a caption, got 16"):
+    with pytest.raises(RequestError, match="at most 15 tokens per caption, got 16"):
         small(replace(batch, ids=torch.ones(3, 16, dtype=torch.long), mask=torch.ones(3, 16, dtype=torch.long)))
     with pytest.raises(RequestError, match="features and boxes must be given"):
         small(replace(batch, features=None, boxes=None, present=None))

@@ -146,7 +146,7 @@ def test_the_whole_image_has_the_known_box():
 
 def test_words_or_regions_that_do_not_fit_are_refused(small, batch):
     """A caption longer than the position table, and a pass without regions."""
-    with pytest.raises(RequestError, match="at most 20 tokens a caption, got 21"):
+    with pytest.raises(RequestError, match="at most 20 tokens per caption, got 21"):
         small(replace(batch, ids=torch.ones(3, 21, dtype=torch.long), mask=torch.ones(3, 21, dtype=torch.long)))
     with pytest.raises(RequestError, match="features and boxes must be given"):
         small(replace(batch, features=None, boxes=None, present=None))
