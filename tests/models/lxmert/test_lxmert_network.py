@@ -33,7 +33,7 @@ def test_the_full_size_network_has_the_published_keys_and_shapes(full_size):
     assert sum(p.numel() for p in full_size.parameters()) == PUBLISHED["num_parameters_unique"]
 
 
-def test_the_published_config_says_the_published_sizes(full_size):
+def test_the_published_config_has_the_published_sizes(full_size):
     """The official fields read as our sizes; num_hidden_layers means nothing in this model."""
     stated = PUBLISHED["config"]
     assert LxmertConfig.from_tensors(full_size.state_dict(), stated) == LxmertConfig.published()
@@ -100,7 +100,7 @@ def test_only_what_is_wanted_is_kept_and_written_out(small, batch, monkeypatch):
     assert torch.equal(streams.states["image", 5], streams.image)
 
 
-def test_every_softmax_stands_for_itself(small, batch):
+def test_each_slice_has_its_own_softmax(small, batch):
     """Each slice's rows sum to 1, and what is padded gets exactly nothing."""
     keys_of = {"text": batch.mask, "image": batch.present}
     for (_, keys, _), probabilities in small(batch, everything(small)).attention.items():
