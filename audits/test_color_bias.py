@@ -15,7 +15,7 @@ from vlaudit.perturbations import Foil, Grayscale, LuminanceNoise, Recolor
 DAMAGE = {"shown": (), "gray": (Grayscale(),), "noise": (LuminanceNoise(),)}
 LABELS = {"unchanged": "shown", "grayscale": "gray", "noise that keeps colour": "noise"}
 RECOLOR_LABELS = {"before": "before.correct", "after": "after.correct", "same answer": "after.same"}
-HUES = tuple(color for color in va.COLORS if color not in ("black", "white", "gray"))  # what grayscale takes away
+HUES = tuple(color for color in va.COLORS if color not in ("black", "white", "gray"))  # those that grayscale removes
 
 OBJECTS = va.Design(
     "color_bias.objects",
@@ -50,7 +50,7 @@ RECOLORED = va.Design(
 
 FINDING = va.Finding(
     id="color_bias",
-    claim="Grayscale costs colour words, not object words; a colour is named as it is shown, and none too often.",
+    claim="Grayscale costs colour words, not object words; a shown colour is named, and none is over-predicted.",
     source="Jung, Byun and Moon, challenges of vision-language models (ALBEF), Figure 2",
     failing=(
         "The model recognises objects by their usual colours: in black-and-white pictures, at dusk or with an unusual "
@@ -110,5 +110,5 @@ def test_recolor_follows_image(judge):
 
 @pytest.mark.audit(FINDING, COLORED, va.LargestGap("color.shown.truth", "color.shown.answer", va.COLORS))
 def test_color_calibration(judge):
-    """Each colour is answered about as often as it is true."""
+    """Each colour is answered about as often as it occurs."""
     judge()

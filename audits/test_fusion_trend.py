@@ -45,7 +45,7 @@ FINDING = va.Finding(
     claim="The modalities mix with depth: the image moves the text states, the more the deeper the layer.",
     source="VALUE (Cao et al. 2020), Section 3.1, Table 1",
     failing=(
-        "Text states hardly depend on the image: whatever is built on them (answers, grounding, retrieval) depends on "
+        "Text states hardly depend on the image: anything built on them (answers, grounding, retrieval) depends on "
         "the caption alone."
     ),
     published={

@@ -3,8 +3,8 @@
 Source: Jung, Byun and Moon, challenges of vision-language models (ALBEF), Figure 3.
 Differs: the study prints the probabilities of "left" and "right" for one pair of images; here the answer is the more
 probable of the two, over many pairs, and each question is judged separately: is the side correct, does it flip, is one
-side preferred, does the match distinguish sides; and what should not change: captions without a side, accuracy by
-position, the order of the clauses. All side words of a caption are hidden together, because none of them is true of the
+side preferred, does the match distinguish sides; and the invariances: captions without a side, accuracy by position,
+the order of the clauses. All side words of a caption are hidden together, because none of them is true of the
 mirror image.
 """
 
@@ -135,7 +135,7 @@ def test_mirror_consistency(judge):
 
 @pytest.mark.audit(FINDING, SIDED, va.Mean("left"))
 def test_side_preference(judge):
-    """Left is answered as often as it is true: once per pair of mirror images."""
+    """Left is answered once per pair of mirror images on average, its true rate."""
     judge()
 
 

@@ -1,4 +1,4 @@
-"""What vlaudit costs, as ratios measured in one run: `python -m benchmarks.models`.
+"""Cost of vlaudit, as ratios measured in one run: `python -m benchmarks.models`.
 
 Benchmarks run with the OpenMP settings of an audit.
 """

@@ -57,7 +57,7 @@ OVERHEAD = 1.2
 START = 5.0
 """Most seconds from the command to the first pass."""
 BUSY, SLOWER = 4, 4.0
-"""Number of busy processes next to the audit, and how many times as long it may take."""
+"""Number of busy processes next to the audit, and the largest factor by which they may slow it down."""
 PARTS = ("start", "cost", "busy", "nmi", "memory")
 
 
@@ -93,7 +93,7 @@ def audited(subject: Subject, limit: int) -> Watch:
 
 def planned_of(watch: Watch, model: ModelAdapter) -> list[PlannedPass]:
     """Return the distinct inputs of an audit that was watched, in the order in which they ran."""
-    (designs,) = watch.run._designs.values()  # noqa: SLF001 (what was selected; nobody else asks)
+    (designs,) = watch.run._designs.values()  # noqa: SLF001 (no public name is needed elsewhere)
     options = watch.run.options
     return in_order(plan(list(designs.values()), watch.run.samples(0), model, options.seed).inputs)
 
@@ -257,7 +257,7 @@ def busy_line(subject: Subject, limit: int, rounds: int) -> str:
 
 
 def _wall(subject: Subject, limit: int, processes: int) -> float:
-    """Return the seconds that the command takes while so many other processes never wait."""
+    """Return the seconds of the command next to this many processes that never wait."""
     others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(processes)]
     try:
         with tempfile.TemporaryDirectory() as folder:
@@ -290,7 +290,7 @@ def lines(options: argparse.Namespace, subject: Subject) -> Iterator[object]:
 def main() -> None:
     """Measure and print, part by part."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.audit", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--part", choices=("all", *PARTS), default="all", help="what to measure (all)")
+    parser.add_argument("--part", choices=("all", *PARTS), default="all", help="part to measure (all)")
     parser.add_argument("--model", default="albef", help="family to audit (albef)")
     parser.add_argument("--checkpoint", type=Path, help="its weights (default: the bundled ones)")
     parser.add_argument("--limit", type=positive, default=300, help="samples of the audit that is timed (300)")

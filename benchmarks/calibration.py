@@ -40,7 +40,7 @@ COLORS = ("red", "blue", "green", "black")
 CRITERIA = 17
 
 Errors = Mapping[str, bool]
-"""Whether each method erred on one simulated data set."""
+"""True for each method that erred on one simulated data set."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What loading a file takes, in time and in memory, each measured in a process of its own."""
+"""Time and memory of loading a file, each measured in a process of its own."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def words_in(count: int) -> Iterator[str]:
 
 
 def write_files(config: AlbefConfig, folder: Path) -> list[Path]:
-    """Write a random checkpoint as the official training does, and as safetensors, with a vocabulary beside them."""
+    """Write a random checkpoint as the official training does, and as safetensors, with a vocabulary next to them."""
     torch.manual_seed(0)
     network = Albef(config, momentum=True, queues=True)
     network.initialise()
@@ -56,7 +56,7 @@ def write_files(config: AlbefConfig, folder: Path) -> list[Path]:
 
 
 class Seconds(NamedTuple):
-    """Time by the clock, and processor time of the calling thread alone."""
+    """Wall time, and processor time of the calling thread alone."""
 
     wall: float
     thread: float
@@ -71,22 +71,22 @@ def both(run: Callable[[], object]) -> Seconds:
 
 @dataclass(frozen=True)
 class Loading:
-    """What loading one file took, measured in a process of its own, its pages in the page cache.
+    """Measurements of loading one file in a process of its own, with its pages in the page cache.
 
-    A round is the seconds of `vlaudit.load`, of what it does before the canary pass without the hash, and of reading
-    the file once and copying the model once. The rest is in processor seconds.
+    A round is the seconds of `vlaudit.load`, of its part before the smoke test without the hash, and of reading the
+    file once and copying the model once. The rest is in processor seconds.
     """
 
     rounds: tuple[tuple[Seconds, Seconds, Seconds], ...]
     hashing: float
     reading: float
-    canary: float
+    smoke_test: float
     file_bytes: int
     model_bytes: int
 
 
 def time_loading(path: Path, rounds: int) -> Loading:
-    """Time a load in full, a load without canary and hash, and a plain read and copy, in turn."""
+    """Time a load in full, a load without smoke test and hash, and a plain read and copy, in turn."""
     torch.set_num_threads(1)
     adapter = loaded(path)
     distinct = list(
@@ -103,18 +103,18 @@ def time_loading(path: Path, rounds: int) -> Loading:
 
     found = tuple(one(number) for number in range(rounds))
     hashing, reading = (statistics.median(seconds(partial(run, path)) for _ in range(rounds)) for run in (digest, read))
-    canary = statistics.median(seconds(partial(smoke_test, fresh(adapter))) for _ in range(rounds))
+    smoke = statistics.median(seconds(partial(smoke_test, fresh(adapter))) for _ in range(rounds))
     size = sum(tensor.nbytes for tensor in distinct)
-    return Loading(found, hashing, reading, canary, path.stat().st_size, size)
+    return Loading(found, hashing, reading, smoke, path.stat().st_size, size)
 
 
 def fresh(adapter: EncoderAdapter) -> EncoderAdapter:
-    """Return the adapter without what it remembers of images and captions."""
+    """Return the adapter with empty caches of images and captions."""
     return EncoderAdapter(adapter.name, adapter.network, adapter._vocabulary, lambda: adapter.provenance)  # noqa: SLF001
 
 
 def wait_for_hash() -> None:
-    """Wait for the hash of a load that did not: it must not run on into what is timed next."""
+    """Wait for the hash of a load that did not: it must not run during the next timing."""
     for thread in threading.enumerate():
         if isinstance(thread, FileHash):
             thread.join()
@@ -126,12 +126,12 @@ def loaded(path: Path) -> EncoderAdapter:
 
 
 def placed(path: Path) -> None:
-    """Do what `vlaudit.load` does before the canary pass, without waiting for the hash."""
+    """Run the part of `vlaudit.load` before the smoke test, without waiting for the hash."""
     load_albef(LoadOptions(path, torch.device("cpu")))
 
 
 def plainly(path: Path, tensors: Sequence[Tensor]) -> list[Tensor]:
-    """Read a file from end to end, and copy what is loaded."""
+    """Read a file from end to end, and copy the loaded tensors."""
     read(path)
     return [tensor.clone() for tensor in tensors]
 
@@ -151,9 +151,9 @@ def digest(path: Path) -> None:
 
 
 def load_memory(path: Path) -> tuple[int, int]:
-    """Return by how many bytes a load raises anonymous and whole resident memory of this process, at their peaks."""
+    """Return the bytes by which a load raises anonymous and whole resident memory of this process, at their peaks."""
     torch.set_num_threads(1)
-    _ = torch.randn(8, 8) @ torch.randn(8, 8)  # what torch holds once is not the load's
+    _ = torch.randn(8, 8) @ torch.randn(8, 8)  # memory that torch allocates once is not part of the load
     with watching() as samples:
         loaded(path)
     anonymous, resident = zip(*samples, strict=True)
@@ -161,7 +161,7 @@ def load_memory(path: Path) -> tuple[int, int]:
 
 
 def memory() -> tuple[int, int]:
-    """Return the bytes of resident memory that no file stands behind, and of all resident memory (Linux)."""
+    """Return the bytes of anonymous resident memory, and of all resident memory (Linux)."""
     lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
     sizes = {line.split()[0]: int(line.split()[1]) * 1024 for line in lines if line.startswith(("RssAnon", "VmRSS"))}
     return sizes["RssAnon:"], sizes["VmRSS:"]
@@ -186,18 +186,18 @@ def watching() -> Iterator[list[tuple[int, int]]]:
 
 
 def in_fresh_process(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Call a function in a process that did nothing before."""
+    """Call a function in a new process."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         return pool.submit(function, *arguments).result()
 
 
 def load_rows(path: Path, rounds: int, notes: list[str]) -> Iterator[Row]:
-    """Measure one file; what the table has no column for goes to `notes`."""
+    """Measure one file; results without a column in the table are appended to `notes`."""
     found: Loading = in_fresh_process(time_loading, path, rounds)
     notes.append(
-        f"{path.name}: {found.file_bytes / 1e9:.2f} GB, of which the model is {found.model_bytes / 1e9:.2f} GB; "
+        f"{path.name}: {found.file_bytes / 1e9:.2f} GB, the model {found.model_bytes / 1e9:.2f} GB; "
         f"processor time of one read {found.reading:.2f} s, of its SHA-256 alone {found.hashing:.2f} s, "
-        f"of the canary pass alone {found.canary:.2f} s"
+        f"of the smoke test alone {found.smoke_test:.2f} s"
     )
     if Path("/proc/self/status").exists():
         peak, resident = in_fresh_process(load_memory, path)
@@ -208,8 +208,8 @@ def load_rows(path: Path, rounds: int, notes: list[str]) -> Iterator[Row]:
         )
     whole, before, plain = zip(*found.rounds, strict=True)
     kind = path.suffix
-    yield versus(f"vlaudit.load, {kind}, hash and canary pass included / read + copy, wall", whole, plain, "wall")
-    yield versus(f"loading thread, {kind}, without hash and canary / read + copy", before, plain, "thread")
+    yield versus(f"vlaudit.load, {kind}, hash and smoke test included / read + copy, wall", whole, plain, "wall")
+    yield versus(f"loading thread, {kind}, without hash and smoke test / read + copy", before, plain, "thread")
 
 
 def versus(what: str, mine: Sequence[Seconds], other: Sequence[Seconds], clock: str) -> Row:

@@ -1,11 +1,11 @@
-"""What ALBEF costs here, beside the nearest classes of `transformers` and beside a plain read of its file.
+"""Cost of ALBEF, compared with the nearest classes of `transformers` and with a plain read of its file.
 
     python -m benchmarks.models [--size published|tiny] [--part all|passes|loading] [--rounds N] [--batch N]
 
 Everything is a ratio of two things timed in turn (A B, then B A), one torch thread, median over the rounds, so that
-what else runs on the machine weighs on both. Passes are in processor time of this process; a load, which has a
+other processes of the machine affect both. Passes are in processor time of this process; a load, which has a
 second thread, in wall time, and without that thread's work in processor time; files are in the page cache. Weights
-are random, and the same on both sides: outputs are compared before anything is timed. Files lie in a temporary
+are random, and the same on both sides: outputs are compared before anything is timed. Files are in a temporary
 folder that is deleted at the end (published size: 3.6 GB). Aims are for the published size.
 """
 
@@ -115,7 +115,7 @@ def fusion_rows(network: Albef, words: Tensor, mask: Tensor, image: Tensor, roun
         )
 
     def decoder() -> Tensor:
-        # A mask of four axes is taken as it is: no causal one is laid over it. Below the embeddings, which it lacks.
+        # A mask of four axes is used unchanged, without a causal mask. Called below the embeddings, which it lacks.
         wide = added.expand(-1, -1, words.shape[1], -1)
         states: Tensor = bert.encoder(words, attention_mask=wide, encoder_hidden_states=image).last_hidden_state
         return states
@@ -184,7 +184,7 @@ def main() -> None:
     """Measure everything and print it."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.models", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--size", choices=SIZES, default="published", help="tiny: a quick check that it runs")
-    parser.add_argument("--part", choices=("all", "passes", "loading"), default="all", help="what to measure (all)")
+    parser.add_argument("--part", choices=("all", "passes", "loading"), default="all", help="part to measure (all)")
     parser.add_argument("--rounds", type=positive, default=7, help="times that each side is timed (7)")
     parser.add_argument("--batch", type=positive, default=2, help="images, captions and requests in a batch (2)")
     options = parser.parse_args()
@@ -203,7 +203,7 @@ def positive(text: str) -> int:
 
 
 def machine(threads: int = 1) -> str:
-    """Say what this runs on."""
+    """Return a description of this machine."""
     return (
         f"{os.cpu_count()} CPUs ({platform.machine()}), torch threads {threads}, load average {os.getloadavg()[0]:.1f} "
         f"at the start; Python {platform.python_version()}, torch {torch.__version__}, "
@@ -212,7 +212,7 @@ def machine(threads: int = 1) -> str:
 
 
 def report(options: argparse.Namespace, folder: Path) -> None:
-    """Print each row as soon as it is measured, then the notes."""
+    """Print each row once it is measured, then the notes."""
     files, notes = write_files(SIZES[options.size], folder), list[str]()
     print(HEADER)
     passes = () if options.part == "loading" else pass_rows(loaded(files[0]), options.batch, options.rounds)
@@ -223,7 +223,7 @@ def report(options: argparse.Namespace, folder: Path) -> None:
 
 
 def pass_rows(adapter: EncoderAdapter, batch: int, rounds: int) -> Iterator[Row]:
-    """Measure all that runs the network."""
+    """Measure every pass of the network."""
     yield from vit_rows(albef_of(adapter), batch, rounds)
     yield from text_rows(albef_of(adapter), batch, rounds)
     yield from variant_rows(adapter, batch, rounds)

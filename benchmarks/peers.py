@@ -30,7 +30,7 @@ def vit_of(network: Albef, attention: str) -> nn.Module:
 
 
 def kernel(attention: str) -> dict[str, Any]:
-    """Return the setting that chooses the attention kernel; configs take it, though their signatures hide it."""
+    """Return the setting that selects the attention kernel; configs accept it, though their signatures lack it."""
     return {"attn_implementation": attention}
 
 

@@ -1,11 +1,11 @@
-"""What a pass of a region model costs here, beside the class of `transformers` that computes the same.
+"""Cost of a pass of a region model, compared with the class of `transformers` that computes the same.
 
     python -m benchmarks.regional [--size published|tiny] [--rounds N] [--batch N]
 
 Ratios of two things timed in turn (A B, then B A) in processor time of this process, one torch thread, median over the
 rounds. Weights are random, and the same on both sides: outputs are compared before anything is timed. A batch has
 captions of 14 tokens and 36 regions, the last row fewer. BERT and the VisualBERT folder are themselves classes of
-`transformers` here, which leaves nothing to compare; ctrl_vilbert has no class there.
+`transformers`, so they are not compared; ctrl_vilbert has no class there.
 """
 
 from __future__ import annotations
@@ -83,12 +83,12 @@ def drawn(layout: Layout, batch: int) -> Inputs:
 
 
 def everything(layout: Layout) -> Wanted:
-    """Want all attention there is."""
+    """Want the attention of every layer and pair of modalities."""
     return Wanted(frozenset((*pair, layer) for pair, layers in layout.attention.items() for layer in layers))
 
 
 def one_layer(layout: Layout) -> Wanted:
-    """Want what the words of the deepest layer ask the regions."""
+    """Want the attention of words on regions in the deepest layer."""
     return Wanted(frozenset({("text", "image", layout.attention["text", "image"][-1])}))
 
 
@@ -117,7 +117,7 @@ def lxmert_rows(config: LxmertConfig, batch: int, rounds: int) -> Iterator[Row]:
         "visual_attention_mask": inputs.present,
         "token_type_ids": inputs.types,
     }
-    handed_out = class_attention(config)
+    returned = class_attention(config)
 
     def ours(wanted: Wanted) -> Any:
         return network(inputs, wanted)
@@ -129,7 +129,7 @@ def lxmert_rows(config: LxmertConfig, batch: int, rounds: int) -> Iterator[Row]:
         streams = ours(NONE)
         return network.word_logits(streams.text), network.match_logits(streams), network.answer_logits(streams)
 
-    same_lxmert(ours(handed_out), theirs(attentions=True), config)
+    same_lxmert(ours(returned), theirs(attentions=True), config)
     expected = whole(**given)
     for head, logits, name in zip(
         ("words", "match", "answers"),
@@ -142,12 +142,12 @@ def lxmert_rows(config: LxmertConfig, batch: int, rounds: int) -> Iterator[Row]:
         ("no attention read / LxmertModel", lambda: ours(NONE), lambda: theirs(attentions=False)),
         ("no attention, word, match, answer heads / LxmertForPreTraining", headed, lambda: whole(**given)),
         (
-            "attention the class hands out / LxmertModel, the same",
-            lambda: ours(handed_out),
+            "attention that the class returns / LxmertModel, the same",
+            lambda: ours(returned),
             lambda: theirs(attentions=True),
         ),
         (
-            "one layer's attention / LxmertModel, what it hands out",
+            "one layer's attention / LxmertModel, what it returns",
             lambda: ours(one_layer(layout)),
             lambda: theirs(attentions=True),
         ),
@@ -157,7 +157,7 @@ def lxmert_rows(config: LxmertConfig, batch: int, rounds: int) -> Iterator[Row]:
 
 
 def class_attention(config: LxmertConfig) -> Wanted:
-    """Want what transformers' LXMERT hands out: of the cross layers only what words ask regions."""
+    """Want the attention that transformers' LXMERT returns: of the cross layers only that of words on regions."""
     cross = range(config.first_cross_layer, config.first_cross_layer + config.cross_layers)
     return Wanted(
         frozenset(
@@ -169,16 +169,16 @@ def class_attention(config: LxmertConfig) -> Wanted:
 
 
 def same_lxmert(ours: Any, theirs: Any, config: LxmertConfig) -> None:
-    """Compare the last states, and every attention that the class hands out."""
+    """Compare the last states, and every attention that the class returns."""
     same("LXMERT, text", ours.text, theirs.language_output)
     same("LXMERT, image", ours.image, theirs.vision_output)
-    for asks, answers, first, maps in (
+    for queries, keys, first, maps in (
         ("text", "text", 0, theirs.language_attentions),
         ("image", "image", 0, theirs.vision_attentions),
         ("text", "image", config.first_cross_layer, theirs.cross_encoder_attentions),
     ):
         for number, attention in enumerate(maps, start=first):
-            same(f"LXMERT, {asks} on {answers}, layer {number}", ours.attention[asks, answers, number], attention)
+            same(f"LXMERT, {queries} on {keys}, layer {number}", ours.attention[queries, keys, number], attention)
 
 
 def single_rows(name: str, layout: Layout, ours: Reads, bert: Callable[[str], Any], rounds: int) -> Iterator[Row]:
@@ -235,7 +235,7 @@ def uniter_rows(config: UniterConfig, batch: int, rounds: int) -> Iterator[Row]:
 
 
 def both(inputs: Inputs) -> Tensor:
-    """Return which positions of the joint sequence are real."""
+    """Return the mask of real positions of the joint sequence."""
     return torch.cat([at for at in (inputs.mask, inputs.present) if at is not None], dim=1)
 
 
@@ -252,9 +252,9 @@ def visualbert_rows(config: VoltaConfig, batch: int, rounds: int) -> Iterator[Ro
             "text": additive_mask(allowed[:, :TOKENS], text.dtype),
             "image": additive_mask(allowed[:, TOKENS:], text.dtype),
         }
-        attention = {(asks, answers, 2 * layer) for asks, answers, layer in wanted.attention}
+        attention = {(queries, keys, 2 * layer) for queries, keys, layer in wanted.attention}
         run = network.bert.encoder({"text": text, "image": image}, masks, attention=attention)
-        return run.last, {(asks, answers, at // 2): found for (asks, answers, at), found in run.attention.items()}
+        return run.last, {(queries, keys, at // 2): found for (queries, keys, at), found in run.attention.items()}
 
     states, allowed = torch.cat([text, image], dim=1), both(inputs)
     name = "ctrl_visualbert"

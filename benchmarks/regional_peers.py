@@ -17,7 +17,7 @@ from vlaudit.models.volta.network import VoltaNetwork
 
 
 def lxmert_of(network: Lxmert) -> Any:
-    """Return transformers' LXMERT with all of its heads; it has one kernel, which writes probabilities out always."""
+    """Return transformers' LXMERT with all of its heads; it has one kernel, which always computes probabilities."""
     sizes: LxmertConfig = network.config
     heads: dict[str, Any] = {"num_attr_labels": sizes.attributes, "num_qa_labels": sizes.answers}
     config = transformers.LxmertConfig(
@@ -39,7 +39,7 @@ def lxmert_of(network: Lxmert) -> Any:
 
 
 class Given(nn.Module):
-    """In place of BERT's embeddings: the joint states of caption and regions, as they are."""
+    """Replacement of BERT's embeddings that returns the joint states of caption and regions unchanged."""
 
     def forward(self, inputs_embeds: Tensor, **_: object) -> Tensor:
         """Return the states."""

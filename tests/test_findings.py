@@ -45,7 +45,7 @@ def test_an_interval_on_one_side_of_a_bound_decides(ends, bound):
 
 
 @given(three, st.lists(numbers, min_size=2, max_size=2, unique=True).map(sorted))
-def test_within_asks_for_both_bounds(ends, bounds):
+def test_within_requires_both_bounds(ends, bounds):
     low, _, high = ends
     expected = (
         "pass"
@@ -65,7 +65,7 @@ def test_a_narrower_interval_never_takes_a_decision_back(ends, bound, from_below
     assert wide in (outcome(narrow, at_least=bound), "inconclusive")
 
 
-def test_what_was_found_and_demanded_is_said():
+def test_the_reason_states_estimate_and_bound():
     verdict = decide(estimate(0.91, 0.95, 0.98), criterion(at_least=0.9))
     assert (verdict.outcome, verdict.reason) == ("pass", "0.950 [0.910, 0.980] against at least 0.9")
     assert verdict.needed is None
@@ -114,7 +114,7 @@ def test_a_criterion_reads_as_a_demand(bound, said):
 
 
 @given(three, numbers)
-def test_an_undecided_criterion_asks_for_more_images(ends, bound):
+def test_an_inconclusive_criterion_states_the_images_needed(ends, bound):
     verdict = decide(estimate(*ends), criterion(at_least=bound))
     if verdict.needed is None:
         assert verdict.outcome != "inconclusive" or ends[1] == pytest.approx(bound, abs=0.01)
@@ -130,20 +130,20 @@ def test_a_value_on_its_bound_is_decided_by_no_number():
     assert verdict.reason.endswith("the value equals the bound, no number decides it")
 
 
-def test_a_value_between_two_bounds_must_come_clear_of_both():
+def test_the_number_for_a_value_between_two_bounds_depends_on_both():
     """The farther bound may be the one that the interval crosses: a reach of 0.3 to 0.2, not 0.05 to 0.1."""
     verdict = decide(estimate(0.55, 0.6, 0.9), criterion(within=(0.5, 0.8)))
     assert verdict.needed > 100 * (0.3 / 0.2) ** 2
 
 
-def test_a_value_outside_must_come_clear_of_the_bound_beside_it_only():
+def test_the_number_for_a_value_outside_depends_on_the_nearer_bound():
     one = decide(estimate(0.3, 0.45, 0.6), criterion(within=(0.5, 0.8)))
     other = decide(estimate(0.3, 0.45, 0.6), criterion(at_least=0.5))
     assert one.needed == other.needed
 
 
 @pytest.mark.parametrize("truth", [0.75, 0.9])
-def test_the_number_that_is_named_usually_decides(truth):
+def test_the_stated_number_of_images_usually_decides(truth):
     """Draw an undecided criterion, take what it asks for as if its value were true, and look how often it decides."""
     rng, bound = np.random.default_rng(1), criterion(alpha=0.01, at_least=0.8)
     decided = early = asked = 0
@@ -295,7 +295,7 @@ def test_a_criterion_may_be_shown_where_its_design_is_measured():
     assert shown.unsupported(replace(capabilities, architecture="two-stream")) is None
 
 
-def test_competence_is_asked_of_models_for_which_it_is_defined():
+def test_competence_is_required_of_models_for_which_it_is_defined():
     design = replace(SIDES, competence=Proportion("own.correct"), competence_requires="comparable matches")
     capabilities = GroundedToy().capabilities
     assert case(design).competence(capabilities) == Proportion("own.correct")

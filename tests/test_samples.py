@@ -50,7 +50,7 @@ def test_equal_pixels_have_equal_keys(pixels):
     assert (image.key == Image.from_array(255 - pixels).key) == np.array_equal(pixels, 255 - pixels)
 
 
-def test_an_edit_is_done_when_it_is_asked_for_and_leaves_the_original():
+def test_an_edit_is_computed_on_demand_and_leaves_the_original():
     done = []
 
     def darken(pixels):
@@ -77,7 +77,7 @@ def test_holding_an_array_leaves_it_writeable():
     pixels[0] = 1
 
 
-def test_an_image_of_another_size_than_it_says_is_refused():
+def test_an_image_of_another_size_than_stated_is_an_error():
     wrong = Image("key", 9, 9, lambda: np.zeros((2, 2, 3), np.uint8))
     with pytest.raises(DataError, match=re.escape("(9, 9, 3), got (2, 2, 3)")):
         wrong.pixels()
@@ -121,7 +121,7 @@ def test_a_slot_without_choices_gets_none_by_another_answer():
     assert Slot(2, 5, "color").answered("blue").choices == ()
 
 
-def test_one_slot_is_asked_at_a_time():
+def test_one_slot_is_tested_at_a_time():
     whole = sample(slots=(RED, DOG))
     assert whole.asked_slot is None
     color = whole.asking(RED)

@@ -18,6 +18,6 @@ def test_a_digest_is_the_same_on_every_machine():
 
 
 @given(st.integers(0, 2**32), st.text())
-def test_a_generator_belongs_to_what_is_asked(seed, what):
+def test_a_generator_depends_on_the_content_of_the_request(seed, what):
     assert generator(seed, what).random() == generator(seed, what).random()
     assert generator(seed, what).random() != generator(seed + 1, what).random()

@@ -86,7 +86,7 @@ def test_the_shipped_criteria_share_the_error_by_architecture(family, architectu
     assert count(read_thresholds(), family, architecture=architecture) == m
 
 
-def test_criteria_share_the_error_whatever_is_selected(tmp_path):
+def test_criteria_share_the_error_for_any_selection(tmp_path):
     """2 of mirror and 7 cases of heads; the competence is no criterion."""
     thresholds = read(tmp_path, PLAIN)
     assert count(thresholds) == 9

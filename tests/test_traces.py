@@ -21,7 +21,7 @@ def test_the_whole_image_is_every_patch_and_never_cls():
     assert GRID.weights(Box(0, 0, 32, 32)).tolist() == [0.0, *[1.0] * 16]
 
 
-def test_a_region_stands_for_a_box_it_overlaps_by_half():
+def test_a_region_represents_a_box_that_it_overlaps_by_half():
     axis = ImageAxis((None, Box(0, 0, 10, 10), Box(20, 0, 30, 10)), "region")
     assert axis.weights(Box(1, 0, 11, 10)).tolist() == [0, 1, 0]
     assert not axis.weights(Box(8, 0, 18, 10)).any()

@@ -40,21 +40,21 @@ def tracked(folder):
     return set(listed.stdout.splitlines())
 
 
-def test_it_carries_every_file_of_the_library(wheel):
+def test_the_wheel_contains_every_file_of_the_library(wheel):
     assert tracked("vlaudit") <= set(wheel.namelist())
 
 
 @pytest.mark.parametrize("folder", ["audits", "fixtures"])
-def test_it_carries_audits_and_bundled_models_inside_the_package(wheel, folder):
+def test_the_wheel_contains_audits_and_bundled_models_inside_the_package(wheel, folder):
     """Weights and cards too: `pytest --pyargs vlaudit.audits --model albef` needs no clone."""
     assert {f"vlaudit/{path}" for path in tracked(folder)} <= set(wheel.namelist())
 
 
-def test_it_says_that_it_is_typed(wheel):
+def test_the_wheel_is_marked_as_typed(wheel):
     assert "vlaudit/py.typed" in wheel.namelist()
 
 
-def test_it_carries_nothing_else(wheel):
+def test_the_wheel_contains_nothing_else(wheel):
     tops = {name.partition("/")[0] for name in wheel.namelist()}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"vlaudit"}
     assert not [name for name in wheel.namelist() if "__pycache__" in name or name.startswith("vlaudit/tests")]

@@ -155,7 +155,7 @@ def test_what_fails_a_run(outcome, known, ungated, gated):
     assert fails(outcome, gate=True, known=known) is gated
 
 
-def test_a_model_object_is_audited_as_its_name_is(run):
+def test_a_model_object_is_audited_like_its_name(run):
     by_name, by_object = run("toy-grounded"), run(GroundedToy())
     assert by_object.verdicts["toy-grounded"].keys() == by_name.verdicts["toy-grounded"].keys()
     for one, other in zip(by_name.document.findings, by_object.document.findings, strict=True):
@@ -200,7 +200,7 @@ def test_a_mistake_is_one_message_before_anything_runs(run, monkeypatch, models,
         run(models, **settings)
 
 
-def test_what_is_no_adapter_is_refused():
+def test_other_objects_than_adapters_are_refused():
     with pytest.raises(AdapterError, match=r"is no model adapter; see vlaudit\.adapter_checks"):
         Models([ModelOptions("almost", "almost", adapter=object())]).check([], "scenes")
 

@@ -17,7 +17,7 @@ def saying(*captions):
     return [Sample(f"s{i}", f"i{i}", None, caption) for i, caption in enumerate(captions)]
 
 
-def test_data_of_which_a_model_can_read_nothing_are_refused_with_the_reason():
+def test_data_that_a_model_cannot_read_are_an_error_with_the_reason():
     with pytest.raises(
         UsageError,
         match=r"--data mine: --model toy-grounded can read none of the first 2 samples "
@@ -26,7 +26,7 @@ def test_data_of_which_a_model_can_read_nothing_are_refused_with_the_reason():
         Models([TOY]).check(saying("...", "?"), "mine")
 
 
-def test_a_model_of_patches_is_not_started_on_photos_that_are_not_there():
+def test_a_model_of_patches_is_not_started_on_missing_photos():
     """Where features stand in for photos, only models of regions have something to read."""
     absent = absent_image("photo", 40, 30)
     samples = [replace(sample, image=absent) for sample in saying("a dog", "a cat")]

@@ -67,7 +67,7 @@ def test_every_marked_test_is_a_case_per_set_of_parameters(module):
     ]
 
 
-def test_a_case_has_what_its_mark_and_its_docstring_say(module):
+def test_a_case_has_the_content_of_its_mark_and_docstring(module):
     cases = {case.name: case for case in cases_of(module)}
     assert cases["plain"].explanation == "One sentence, on two lines."
     assert (cases["plain"].finding, cases["plain"].design, cases["plain"].id) == (FINDING, DESIGN, "f.plain")

@@ -138,7 +138,7 @@ def test_the_blind_toy_links_no_phrase():
     assert "pass" not in {verdict.outcome for verdict in found.values()}
 
 
-def test_whoever_cannot_read_the_stimuli_is_not_judged_by_them():
+def test_a_model_that_cannot_read_the_stimuli_is_not_judged_on_them():
     """The blind toy names no colour, so nothing is said about colours; asked all the same, it fails."""
     found = outcomes("color_bias", BLIND)
     assert {found[criterion] for criterion in CRITERIA["color_bias"] - {"match_under_gray"}} == {"not applicable"}
@@ -163,7 +163,7 @@ def test_an_untrained_albef_passes_nothing_that_shows_a_skill(finding, untrained
     }  # random weights mix the image in too; that they make no use of it shows above
 
 
-def test_an_untrained_albef_would_fail_what_it_is_too_unskilled_to_be_asked(untrained):
+def test_an_untrained_albef_would_fail_criteria_that_need_competence(untrained):
     found = {f: outcomes(f, untrained, competent=False) for f in ("text_dominance", "mirror_skew", "color_bias")}
     assert found["text_dominance"]["vision_effect"] == "fail"
     assert found["mirror_skew"]["side_accuracy"] == found["mirror_skew"]["match_side"] == "fail"
@@ -181,7 +181,7 @@ def test_an_unfused_albef_shows_no_use_of_the_image(unfused):
     assert outcomes("mirror_skew", unfused, competent=False)["mirror_consistency"] == "fail"
 
 
-def test_what_an_architecture_cannot_show_is_not_applicable_with_its_reason(untrained):
+def test_criteria_that_do_not_fit_an_architecture_are_not_applicable(untrained):
     for criterion in ("nmi_falls", "final_layer_mixed"):
         verdict = verdicts("fusion_trend", untrained)[criterion]
         assert verdict.outcome == "not applicable"

@@ -26,7 +26,7 @@ def cells(table):
             yield f"links_above_random[{kind}-{direction}]", *pairs
 
 
-def test_every_cell_of_table_2_stands_beside_its_criterion(table_2):
+def test_every_cell_of_table_2_is_paired_with_its_criterion(table_2):
     shown = {name: text for name, text in LINKS.published.items() if name != "note"}
     assert shown == {
         criterion: (
@@ -36,7 +36,7 @@ def test_every_cell_of_table_2_stands_beside_its_criterion(table_2):
     }
 
 
-def test_what_is_asked_of_reproductions_are_the_cells_above_random(table_2):
+def test_reproductions_are_judged_on_the_cells_above_random(table_2):
     """Of the two-stream model those from image to text alone."""
     published = read_thresholds()._shipped.file.published
     asked = {family: set(published[family]["any"]["coref_heads"]) for family in ("uniter", "lxmert")}

@@ -36,14 +36,14 @@ def slots(caption, **phrases):
         ("The young", None, "young"),
     ],
 )
-def test_the_noun_is_what_a_phrase_is_about(phrase, noun, label):
+def test_the_noun_of_a_phrase_is_its_head(phrase, noun, label):
     """And gives the label of a region, where there is one."""
     found = head(phrase)
     assert (found and phrase[slice(*found)]) == noun
     assert label_of(phrase) == label
 
 
-def test_the_type_of_the_phrase_says_what_its_noun_is():
+def test_the_type_of_the_phrase_determines_the_kind_of_its_noun():
     """Also where no list knows the word; body parts are asked for by nobody."""
     found = slots(
         "a surgeon plays a sitar with brown hair",
@@ -54,7 +54,7 @@ def test_the_type_of_the_phrase_says_what_its_noun_is():
     assert found == [("surgeon", "person", "1"), ("sitar", "instrument", "2"), ("brown", "color", "3")]
 
 
-def test_a_noun_that_only_describes_is_no_slot():
+def test_a_noun_that_modifies_another_is_no_slot():
     """Of a dog trainer one may not ask the dog."""
     assert slots("a dog trainer near a bike rack", a_dog_trainer=("people", "1"), a_bike_rack=("other", "2")) == [
         ("trainer", "person", "1"),
@@ -89,12 +89,12 @@ def test_words_outside_phrases_and_without_boxes_stay_as_mined():
         ("in black", {"black": ("clothing", "1")}, ("black", "color", "1")),
     ],
 )
-def test_a_colour_means_the_one_thing_that_has_it(caption, phrases, color):
+def test_a_colour_is_linked_to_the_single_object_that_has_it(caption, phrases, color):
     """Of its phrase or of the one right behind it."""
     assert color in slots(caption, **phrases)
 
 
-def test_the_colour_of_people_is_none_that_is_asked_for():
+def test_colours_of_people_are_no_slots():
     """A white male wears anything."""
     assert slots("Two white males run", Two_white_males=("people", "1")) == [("males", "person", "1")]
 

@@ -160,7 +160,7 @@ def test_the_word_lists_agree_with_each_other():
 
 
 @pytest.mark.skipif(not (DATA / "coco_captions").is_dir(), reason="the real records are not available")
-def test_most_real_captions_have_a_word_to_ask_for():
+def test_most_real_captions_have_a_slot():
     """Of 795 captions; and exactly one of the three with "left" or "right" names a side."""
     captions = []
     for path in sorted((DATA / "coco_captions").glob("captions_*.json")):

@@ -138,7 +138,7 @@ def test_equal_inputs_run_once_with_their_readings_united():
     assert frames(measured)["matching"] == frames(measured)["again"]
 
 
-def test_the_table_is_what_asking_one_by_one_gives():
+def test_the_table_equals_that_of_single_requests():
     """A second answer, without plan, batches or merging."""
     toy, rows = GroundedToy(), []
     for sample in samples():
@@ -179,7 +179,7 @@ def test_memory_that_runs_out_halves_the_batch_and_loses_nothing():
     assert max(toy.sizes) <= 3
 
 
-def test_one_sample_that_does_not_fit_is_said_so():
+def test_one_sample_that_does_not_fit_is_an_error():
     with pytest.raises(MemoryError, match="one sample alone does not fit"):
         run(plan([matching()], samples(1), Counting(), 0), Counting(most=0), batch_size=4)
 
@@ -216,7 +216,7 @@ def test_an_optional_design_leaves_it_out_uncounted():
     assert kinds_of(refusing("object", optional=True)) == (["other"] * 4, 4, {})
 
 
-def test_what_the_measure_refuses_is_refused_before_a_condition_is_made():
+def test_refusals_of_the_measure_precede_the_conditions():
     toy = Counting()
     design = replace(refusing("object"), measure=MatchOf(picky=("s1",)))
     planned = plan([design], two_slots(), toy, 0)
@@ -248,7 +248,7 @@ def test_conditions_are_made_once_per_unit():
     assert plans[0] == plans[1] == plan([design], samples(), GroundedToy(), 0)
 
 
-def test_what_the_model_cannot_answer_is_refused_with_its_reason():
+def test_readings_that_the_model_lacks_are_refused_with_the_reason():
     @dataclass(frozen=True)
     class Classes(MatchOf):
         """Reads what no capability announces to the planner."""

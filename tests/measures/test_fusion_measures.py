@@ -88,7 +88,7 @@ def test_a_fifth_of_the_length_is_a_tenth_and_the_opposite_is_1():
     assert float(relative_change(one, -one)) == pytest.approx(1)
 
 
-def test_what_is_no_number_stays_none():
+def test_nan_stays_nan():
     broken = torch.full((1, 2, 2), torch.nan)
     assert relative_change(broken, torch.ones(1, 2, 2)).isnan().all()
 
@@ -192,7 +192,7 @@ def test_draws_belong_to_the_unit_and_to_the_seed():
     assert len({tuple(values) for values in found}) > 1
 
 
-def test_final_sets_every_text_stage_beside_the_last_image_states():
+def test_final_compares_every_text_stage_with_the_last_image_states():
     """With one common image set, the number of text stages is that of the curve; the columns have another name."""
     text, image = states(0, 6, 8, 8), states(1, 4, 12, 8)
     (row,) = curves(ModalityClusters("final"), reduction(0, text, image))
@@ -213,7 +213,7 @@ def test_each_counts_stages_from_the_last_where_one_has_fewer():
     assert set(row) == ModalityClusters("each").columns(["own"])
 
 
-def test_states_of_unequal_width_are_refused_and_spoil_nobody_else():
+def test_states_of_unequal_width_are_refused_without_effect_on_other_units():
     odd = reduction(1, states(0, 2, 5, 8), states(1, 2, 5, 6))
     empty = reduction(2, states(0, 2, 5, 8), states(1, 2, 1, 8))
     good = separable(0, 4, 9)

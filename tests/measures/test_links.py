@@ -140,7 +140,7 @@ def test_places_belong_to_the_unit():
     assert len(shifted(unit_of(), 0)) == 8
 
 
-def test_what_the_model_does_not_see_is_refused():
+def test_a_phrase_without_a_detected_region_is_refused():
     """A detector that found nothing where the phrase's box is gives no number, not a zero."""
     unit = unit_of()
     far = ImageAxis((None, Box(90, 90, 96, 96)), "region")

@@ -47,7 +47,7 @@ def test_inertia_is_near_the_best_that_scikit_learn_finds(seed, count, width, pa
 
 @some
 @given(st.integers(0, 10**6), st.integers(4, 40))
-def test_what_is_separable_is_separated_as_by_scikit_learn(seed, count):
+def test_separable_points_are_clustered_as_by_scikit_learn(seed, count):
     points = cloud(seed, count, 8, apart=30.0)
     members = divide(points).numpy()
     theirs = KMeans(2, n_init=3, random_state=0).fit(points.numpy()).labels_

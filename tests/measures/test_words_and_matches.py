@@ -46,7 +46,7 @@ def reduction(sample, rows, condition="shown"):
     return Reduction(Unit("u", sample), condition, sample, trace)
 
 
-def test_the_row_is_that_of_the_tested_slot_wherever_it_stands_among_the_hidden():
+def test_the_row_is_that_of_the_tested_slot_among_several_hidden_words():
     rows = [[0.7, 0.2, 0.1], [0.1, 0.3, 0.6]]
     one, other = WordProbability().reduce([reduction(BOTH.asking(SLOTS[i]), rows) for i in (0, 2)])
     assert one == {"p": pytest.approx(0.7), "answer": "red", "truth": "red", "correct": True}

@@ -388,7 +388,7 @@ def test_adapter(check):
 # The boundary itself.
 
 
-def test_capabilities_say_why_a_reading_is_lacking():
+def test_capabilities_give_the_reason_for_a_missing_reading():
     bare = Capabilities("text-only", frozenset({Hidden, Attention, Feature}), None, hidden={"text": (0, 1)})
     assert bare.lacks(Hidden("text", (1,))) is None
     assert bare.lacks(Hidden("text", (1, 7))) == "it has no hidden text states at [7], only at [0, 1]"
@@ -399,7 +399,7 @@ def test_capabilities_say_why_a_reading_is_lacking():
     assert re.match("a text-only model", bare.lacks(RegionClasses()))
 
 
-def test_equal_inputs_have_equal_keys_whatever_is_read():
+def test_keys_do_not_depend_on_the_readings():
     toy = GroundedToy()
     one, other = probe_samples(toy)[:2]
     assert ForwardRequest(one, frozenset({Match()})).key == ForwardRequest(replace(one, id="x"), frozenset()).key

@@ -56,7 +56,7 @@ def saved(case, tensors):
 # What loads
 
 
-def test_a_published_layout_loads_and_says_what_it_is():
+def test_a_published_layout_loads_with_its_description():
     model = load(GOLDEN / "checkpoint.pth")
     report = model.provenance
     assert report.sha256 == hashlib.sha256((GOLDEN / "checkpoint.pth").read_bytes()).hexdigest()
@@ -67,7 +67,7 @@ def test_a_published_layout_loads_and_says_what_it_is():
     assert not hasattr(model.network, "visual_encoder_m")
 
 
-def test_momentum_is_held_where_asked():
+def test_momentum_is_loaded_on_request():
     assert load(GOLDEN / "checkpoint.pth", momentum=True).network.momentum_view()
 
 
@@ -311,7 +311,7 @@ def test_a_config_that_does_not_fit_is_refused(case, config, message):
         load(case / "checkpoint.pth")
 
 
-def test_heads_that_nothing_tells_are_asked_for(case):
+def test_an_unknown_number_of_heads_is_an_error(case):
     (case / "config.json").unlink()
     refused(case / "checkpoint.pth", "num_heads")
 

@@ -8,7 +8,7 @@ def _layers() -> nn.Module:
     return nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4), nn.Embedding(5, 4, padding_idx=0), nn.Conv2d(3, 4, 2))
 
 
-def test_a_skeleton_has_the_names_shapes_and_types_of_the_network_and_no_memory():
+def test_a_network_on_meta_has_names_shapes_and_types_and_no_memory():
     with build_on_meta():
         bare = _layers().state_dict()
     made = _layers().state_dict()
@@ -16,14 +16,14 @@ def test_a_skeleton_has_the_names_shapes_and_types_of_the_network_and_no_memory(
     assert all(tensor.is_meta for tensor in bare.values())
 
 
-def test_building_a_skeleton_draws_nothing():
+def test_building_on_meta_draws_no_random_numbers():
     before = torch.get_rng_state()
     with build_on_meta():
         _layers()
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_after_it_weights_are_drawn_again():
+def test_weights_are_drawn_again_afterwards():
     with build_on_meta():
         pass
     assert nn.Linear(3, 4).weight.std() > 0

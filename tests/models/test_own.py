@@ -149,7 +149,7 @@ def test_an_error_in_the_file_is_one_message_with_its_line(tmp_path, content, li
         vlaudit.load(f"{path}:Adapter")
 
 
-def test_an_error_that_it_raises_on_purpose_stays_as_it_is(tmp_path):
+def test_a_vlaudit_error_passes_through_unchanged(tmp_path):
     path = file_with(
         tmp_path,
         "from vlaudit.errors import CheckpointError\ndef build(options):\n    raise CheckpointError('too old')\n",
@@ -158,7 +158,7 @@ def test_an_error_that_it_raises_on_purpose_stays_as_it_is(tmp_path):
         vlaudit.load(f"{path}:build")
 
 
-def test_what_is_missing_is_named(mine):
+def test_missing_names_are_errors(mine):
     with pytest.raises(UsageError, match="must define a class or function 'Yours', got None"):
         vlaudit.load(f"{mine}:Yours")
     with pytest.raises(UsageError, match=r"other.py:...: there is no such file"):

@@ -35,13 +35,13 @@ def color(toy, sample):
     return ask(toy, sample.hiding(sample.slots[0]), COLORS)[COLORS].exp()[0]
 
 
-def test_the_grounded_toy_names_the_color_that_is_shown():
+def test_the_grounded_toy_names_the_shown_color():
     assert color(GroundedToy(), SAMPLE).argmax() == 0
     assert color(GroundedToy(), BLUE).argmax() == 1
     assert color(GroundedToy(), COVERED).tolist() == pytest.approx([1 / 3] * 3)
 
 
-def test_the_blind_toy_says_the_same_whatever_is_shown():
+def test_the_blind_toy_answers_independently_of_the_image():
     for sample in (BLUE, COVERED):
         assert torch.equal(color(BlindToy(), SAMPLE), color(BlindToy(), sample))
         assert torch.equal(ask(BlindToy(), SAMPLE, Match())[Match()], ask(BlindToy(), sample, Match())[Match()])
@@ -61,7 +61,7 @@ def test_the_grounded_toy_links_a_phrase_to_its_region():
 
 
 @pytest.mark.parametrize(("toy", "grows"), [(GroundedToy(), True), (BlindToy(), False)])
-def test_only_the_grounded_toy_takes_the_image_in(toy, grows):
+def test_only_the_states_of_the_grounded_toy_mix_with_the_image(toy, grows):
     reading = Hidden("text")
     shift = (ask(toy, SAMPLE, reading)[reading] - ask(toy, BLUE, reading)[reading]).norm(dim=-1).sum(-1)
     assert bool((shift.diff() > 0).all()) == grows

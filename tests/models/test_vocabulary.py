@@ -28,13 +28,13 @@ def find(checkpoint=None, tokenizer=None, rows=ROWS, download=False):
     return find_vocabulary(checkpoint, tokenizer=tokenizer, published="bert-base-uncased", rows=rows, download=download)
 
 
-def test_it_is_found_beside_the_checkpoint(tmp_path):
+def test_it_is_found_next_to_the_checkpoint(tmp_path):
     vocabulary = find(write(tmp_path / "weights") / "model.pth")
     assert vocabulary.ids["dog"] == 5
     assert (vocabulary.pad, vocabulary.cls, vocabulary.sep, vocabulary.mask) == (0, 2, 3, 4)
 
 
-def test_pieces_say_which_characters_they_read(tmp_path):
+def test_pieces_state_the_characters_that_they_read(tmp_path):
     vocabulary = find(write(tmp_path) / "model.pth")
     assert [tuple(piece) for piece in vocabulary.pieces("Dogs run CAFÉ xyz")] == [
         (5, 0, 3),
@@ -50,7 +50,7 @@ def test_a_special_token_in_the_text_is_text(tmp_path):
     assert vocabulary.mask not in [piece.id for piece in vocabulary.pieces("[MASK] dog")]
 
 
-def test_a_piece_that_stands_twice_has_the_later_row(tmp_path):
+def test_a_repeated_piece_has_the_later_row(tmp_path):
     vocabulary = find(write(tmp_path, [*LINES, "dog"]) / "model.pth", rows=len(LINES) + 1)
     assert vocabulary.ids["dog"] == len(LINES)
     assert vocabulary.pieces("dog")[0].id == len(LINES)
@@ -76,7 +76,7 @@ def test_capitals_among_the_pieces_keep_the_case(tmp_path):
     assert [piece.id for piece in lower.pieces("Dog")] == [LINES.index("dog")]
 
 
-def test_a_tokenizer_file_is_read_as_it_says(tmp_path):
+def test_a_tokenizer_file_determines_the_pieces(tmp_path):
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
     tokenizer = Tokenizer(models.WordPiece(dict(zip(LINES, range(99), strict=False)), unk_token="[UNK]"))
@@ -88,7 +88,7 @@ def test_a_tokenizer_file_is_read_as_it_says(tmp_path):
     assert [piece.id for piece in find(tmp_path / "model.pth").pieces("dogs run")] == [5, 6, 7]
 
 
-def test_it_is_found_where_the_option_says(tmp_path):
+def test_it_is_found_at_the_option(tmp_path):
     folder = write(tmp_path / "words")
     for where in (folder, folder / "vocab.txt"):
         assert find(tmp_path / "model.pth", str(where)).ids["run"] == 7
@@ -110,7 +110,7 @@ def test_it_is_found_in_the_cache_by_its_published_name(tmp_path, monkeypatch):
     assert find(tmp_path / "model.pth").source == str(cached)
 
 
-def test_nothing_is_fetched_unless_asked(tmp_path, monkeypatch):
+def test_nothing_is_fetched_unless_requested(tmp_path, monkeypatch):
     requested = []
     cached = write(tmp_path / "fetched") / "vocab.txt"
     monkeypatch.setattr("huggingface_hub.hf_hub_download", lambda *name: requested.append(name) or str(cached))
@@ -121,7 +121,7 @@ def test_nothing_is_fetched_unless_asked(tmp_path, monkeypatch):
     assert requested == [("bert-base-uncased", "vocab.txt")]
 
 
-def test_a_missing_one_says_where_to_get_it(tmp_path):
+def test_a_missing_vocabulary_is_an_error_with_the_remedy(tmp_path):
     with pytest.raises(VocabularyError) as raised:
         find(tmp_path / "model.pth")
     for hint in (str(tmp_path), "vocab.txt of bert-base-uncased", "--tokenizer DIR", "--download"):

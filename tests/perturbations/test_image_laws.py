@@ -103,7 +103,7 @@ def test_boxes_stay_inside_and_the_image_keeps_its_size(sample, perturbation):
 
 @some
 @given(drawn_samples.photos(), st.sampled_from([Cover("color", fill) for fill in FILLS] + [Recolor("color", "blue")]))
-def test_what_lies_outside_the_box_stays_equal(sample, perturbation):
+def test_pixels_outside_the_box_stay_equal(sample, perturbation):
     """Only pixels that the box touches change."""
     after = perturbed(perturbation, sample)
     outside = ~box_mask(sample, "r0")
@@ -112,7 +112,7 @@ def test_what_lies_outside_the_box_stays_equal(sample, perturbation):
 
 @some
 @given(drawn_samples.photos(), st.data(), st.sampled_from(("mean", "noise")))
-def test_a_cover_tells_nothing_of_what_it_covers(sample, data, fill):
+def test_a_cover_does_not_depend_on_the_covered_pixels(sample, data, fill):
     """Whatever the box held, the covered image is the same."""
     inside = box_mask(sample, "r0")
     other = sample.image.pixels().copy()
@@ -175,7 +175,7 @@ def test_the_control_reaches_every_free_place():
     assert len({image.key for image in edited}) == len(free)
 
 
-def test_a_region_without_room_beside_it_is_refused():
+def test_a_region_without_room_next_to_it_is_refused():
     """More than half the width and height leaves no place for an equal area."""
     region = Region("a", Box(1, 1, 9, 9), "dog")
     sample = Sample("s", "i", Image.from_array(np.zeros((10, 10, 3), np.uint8)), "dog", (region,))
@@ -216,7 +216,7 @@ def test_a_sample_without_an_image_is_refused(perturbation):
         apply([perturbation], sample, 0)
 
 
-def test_what_is_hidden_says_what_is_covered():
+def test_hidden_selects_the_regions_of_hidden_words():
     """`"hidden"` means the regions of the slots and phrases that the model may not read, and no others."""
     regions = (Region("a", Box(0, 0, 2, 2), "dog"), Region("b", Box(4, 4, 6, 6), "ball"))
     slots = (Slot(0, 3, "animal", ("a",)), Slot(4, 8, "object", ("b",)))
@@ -237,7 +237,7 @@ def test_gray_keeps_each_pixels_luma(sample):
 
 @some
 @given(drawn_samples.pixels())
-def test_gray_is_what_pillow_calls_luminance(pixels):
+def test_gray_equals_pillows_luminance(pixels):
     """An independent answer: Pillow's "L", which rounds in another place."""
     sample = Sample("s", "i", Image.from_array(pixels), "a")
     pillow = np.asarray(Pillow.fromarray(pixels).convert("L")).astype(int)
@@ -388,7 +388,7 @@ def test_blanks_of_one_size_are_one_image():
         (lambda: LuminanceNoise(cells=0), "cells must be at least 1, got 0"),
     ],
 )
-def test_a_setting_that_makes_no_sense_is_told_at_once(make, message):
+def test_an_invalid_setting_is_an_error_at_construction(make, message):
     """Before any sample is touched."""
     with pytest.raises(UsageError, match=message):
         make()
@@ -396,7 +396,7 @@ def test_a_setting_that_makes_no_sense_is_told_at_once(make, message):
 
 @some
 @given(drawn_samples.photos(), st.permutations(EVERY), st.integers(0, 2**32))
-def test_the_same_request_gives_the_same_bytes_in_whatever_order(sample, order, seed):
+def test_equal_requests_give_equal_bytes_in_any_order(sample, order, seed):
     """Who asks first, for which sample and what else, changes nothing; the key stands for the bytes."""
     refused = object()
 
@@ -462,7 +462,7 @@ for perturbation in asked:
 """
 
 
-def test_the_same_request_gives_the_same_bytes_in_whatever_process():
+def test_equal_requests_give_equal_bytes_in_any_process():
     """Hash randomisation, order and process make no difference."""
 
     def answers(hash_seed, *arguments):

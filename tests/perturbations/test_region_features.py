@@ -151,7 +151,7 @@ def test_mirroring_twice_restores_boxes_and_not_features(sample):
 
 
 @pytest.mark.parametrize("perturbation", [Move(), Recolor()], ids=repr)
-def test_a_scene_that_is_drawn_again_is_seen_by_no_detector(perturbation):
+def test_a_redrawn_scene_has_no_detector_features(perturbation):
     """Its regions are new: an adapter looks at them itself."""
     scene = next(s for s in map(hiding_one_thing, range(200)) if s is not None and redrawn(perturbation, s) is not None)
     assert {said(region) for region in redrawn(perturbation, scene).regions} == {"forgotten"}
@@ -172,7 +172,7 @@ def redrawn(perturbation, scene):
 
 
 @pytest.mark.parametrize("perturbation", [MaskWords(("color",)), Hint()], ids=repr)
-def test_text_perturbations_leave_what_is_seen(perturbation):
+def test_text_perturbations_keep_the_image_and_regions(perturbation):
     """Only the caption differs."""
     answers = (redrawn(perturbation, scene) for scene in map(hiding_one_thing, range(200)) if scene is not None)
     after = next(answer for answer in answers if answer is not None)
@@ -189,7 +189,7 @@ def test_a_region_without_features_stays_without(perturbation):
 
 
 @pytest.mark.parametrize("what", ["features", "classes", "confidence"])
-def test_what_a_detector_says_is_part_of_a_regions_key(what):
+def test_detector_features_are_part_of_a_regions_key(what):
     """Two requests that differ in it alone are two passes."""
     region = Region("a", Box(0, 0, 1, 1), "dog", features=np.ones(3), classes=np.ones(2) / 2, confidence=0.5)
     other = replace(region, **{what: 0.25 if what == "confidence" else getattr(region, what) / 2})

@@ -102,7 +102,7 @@ def test_a_colour_that_scenes_do_not_have_is_refused():
         apply([Recolor(color="orange")], hiding("color")[0], 0)
 
 
-def test_hints_are_given_as_the_world_was_taught():
+def test_hints_follow_the_caption_with_one_blank():
     """After the caption, with one blank; the hint does not name the word and the copy hint does."""
     hinted = answers([Hint()], hiding("animal"))
     assert len(hinted) > 5

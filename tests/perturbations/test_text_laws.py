@@ -111,7 +111,7 @@ def test_no_edits_are_nothing(sample):
     assert edit_caption(sample, same) == sample
 
 
-def test_what_lies_inside_a_replaced_stretch_is_gone():
+def test_spans_inside_replaced_text_are_dropped():
     """The word that a slot named is no longer there."""
     sample = said("a red ball here", ("red", "color"), ("here", "place"))
     after = edit_caption(sample, [(0, 10, "it")])
@@ -119,7 +119,7 @@ def test_what_lies_inside_a_replaced_stretch_is_gone():
     assert [after.text(slot) for slot in after.slots] == ["here"]
 
 
-def test_text_put_beside_a_span_lies_outside_it():
+def test_text_inserted_at_the_boundary_of_a_span_is_outside_it():
     """At either border."""
     sample = said("red", ("red", "color"))
     after = edit_caption(sample, [(0, 0, "very "), (3, 3, " ball")])
@@ -128,14 +128,14 @@ def test_text_put_beside_a_span_lies_outside_it():
 
 
 @pytest.mark.parametrize("start, end", [(0, 4), (3, 8)])
-def test_an_edit_through_the_border_of_a_span_is_told(start, end):
+def test_an_edit_through_the_boundary_of_a_span_is_an_error(start, end):
     """Half a word has no right answer."""
     with pytest.raises(UsageError, match=f"must not cut through the boundary of 'red' at 2:5, got {start}:{end}"):
         edit_caption(said("a red ball", ("red", "color")), [(start, end, "x")])
 
 
 @pytest.mark.parametrize("edits", [[(0, 4, "x"), (3, 5, "y")], [(5, 99, "x")], [(4, 2, "x")]])
-def test_edits_that_overlap_or_leave_the_caption_are_told(edits):
+def test_edits_that_overlap_or_leave_the_caption_are_an_error(edits):
     """With what came."""
     with pytest.raises(UsageError, match="must not overlap, got"):
         edit_caption(said("a red ball"), edits)
@@ -311,7 +311,7 @@ def test_a_foil_without_another_word_is_refused():
         apply([Foil(words=("red", "blue"))], said("red and blue", ("red", "color")), 0)
 
 
-def test_masks_hide_what_is_asked_for_beside_what_is_hidden():
+def test_masks_are_added_to_hidden_spans():
     """By kind, or by type; without either, all."""
     sample = said("a red ball in blue", ("red", "color"), ("ball", "object"), ("blue", "color"))
     sample = replace(sample, phrases=(Phrase("p", 0, 10, "other"),))
@@ -346,7 +346,7 @@ class Knowing:
         ("a red ball.", "It is like a tomato.", "a red ball. It is like a tomato."),
     ],
 )
-def test_a_hint_stands_after_the_caption(caption, hint, expected):
+def test_a_hint_follows_the_caption(caption, hint, expected):
     """Sentences are parted by a full stop; the hidden word stays hidden."""
     sample = said(caption, ("red", "color"), world=Knowing(hint))
     hinted = apply([MaskWords(), Hint()], sample, 0)
@@ -421,7 +421,7 @@ def test_equal_pictures_under_two_ids_are_no_mismatch():
     assert [sample.caption for sample in mixed[:2]] == ["c", "c"]
 
 
-def test_what_is_hidden_after_a_mismatch_is_the_partners():
+def test_after_a_mismatch_the_partners_words_are_hidden():
     """Because the words are the partner's."""
     samples = [photo(0, "i0", "one dog").hiding(Span(0, 3)), photo(1, "i1", "two cats").hiding(Span(4, 8))]
     mixed = mismatched(samples, np.random.default_rng(0))

@@ -122,7 +122,7 @@ def test_an_option_of_a_conftest_alone(project):
     project(files=files).assert_outcomes(passed=1)
 
 
-def test_an_option_of_a_deeper_conftest_is_in_nobodys_way(project):
+def test_an_option_of_a_deeper_conftest_does_not_clash(project):
     """Pytest loads it during collection, long after our options."""
     project(files={"a/b/conftest.py": TAKES_DEVICE, "a/b/test_theirs.py": "def test_it(): pass"}).assert_outcomes(
         passed=1

@@ -29,7 +29,7 @@ def audit(pytester):
     return lambda *options: pytester.runpytest_inprocess("-p", "no:cacheprovider", *options)
 
 
-def test_an_audit_runs_once_a_model_and_its_id_holds_the_family(audit):
+def test_an_audit_runs_once_per_model_and_its_id_holds_the_family(audit):
     done = audit("--model", "albef", "--model", "toy-blind", "--checkpoint", f"albef={GOLDEN}", "-v")
     done.assert_outcomes(passed=2)
     done.stdout.fnmatch_lines(["*test_it_answers[[]albef[]] PASSED*", "*test_it_answers[[]toy-blind[]] PASSED*"])

@@ -104,7 +104,7 @@ def test_an_undecided_criterion_is_an_xfail_and_fails_the_gate(audit):
     done.assert_outcomes(xfailed=1, skipped=1)
     gated = audit("--gate", bound=on_the_bound, limit="20")
     gated.assert_outcomes(failed=1, skipped=1)
-    gated.stdout.fnmatch_lines(["*--gate asks for a decision*"])
+    gated.stdout.fnmatch_lines(["*--gate requires a decision*"])
 
 
 def test_a_gate_draws_more_scenes_until_it_is_decided(audit):
@@ -125,7 +125,7 @@ def test_a_selection_changes_no_verdict(audit):
     assert alone.model_copy(update={"duration": whole.duration}) == whole
 
 
-def test_what_no_source_reports_is_not_to_be_reproduced(audit):
+def test_criteria_that_no_source_reports_are_not_reproduced(audit):
     done = audit("--expect", "published")
     done.assert_outcomes(skipped=2)
     done.stdout.no_fnmatch_line("*FAILED*")
@@ -138,7 +138,7 @@ def test_numbers_are_properties_of_the_test(audit):
         assert f'<property name="{name}"' in text
 
 
-def test_two_models_stand_side_by_side(audit):
+def test_two_models_are_shown_side_by_side(audit):
     done = audit("--model", "toy-blind")
     done.assert_outcomes(passed=1, failed=1, skipped=2)
     found = document(audit.path, "toy-grounded-toy-blind")
@@ -193,7 +193,7 @@ def test_too_many_refused_is_an_error_that_names_them(audit):
     done.stdout.fnmatch_lines(["*units were refused, at most 0% may be*nobody*"])
 
 
-def test_data_that_cannot_be_asked_at_all_fail_nothing_but_the_gate(audit):
+def test_data_without_usable_units_fail_only_the_gate(audit):
     options = refusing(audit, 1)
     audit(*options).assert_outcomes(skipped=2)
     done = audit(*options, "--gate")
@@ -215,7 +215,7 @@ def test_data_that_cannot_be_asked_at_all_fail_nothing_but_the_gate(audit):
         (("--audit-html", "/proc/report.html"), "*the report /proc/report.html cannot be written*"),
     ],
 )
-def test_what_is_wrong_shows_before_the_model_runs(audit, options, message):
+def test_an_invalid_option_is_an_error_before_the_model_runs(audit, options, message):
     done = audit(*options)
     assert done.ret == pytest.ExitCode.USAGE_ERROR
     done.stderr.fnmatch_lines([message])
@@ -242,7 +242,7 @@ def test_workers_give_the_same_verdicts(audit):
     assert found[0] == found[1]
 
 
-def test_what_no_source_reports_is_skipped_and_what_a_file_lacks_is_said(audit):
+def test_criteria_without_a_source_are_skipped_and_missing_entries_are_errors(audit):
     done = audit("--expect", "published", "-rs")
     done.assert_outcomes(skipped=2)
     done.stdout.fnmatch_lines(["*no source reports looking.covering_matters for toy-grounded*"])

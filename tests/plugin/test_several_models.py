@@ -94,13 +94,13 @@ def test_all_is_every_family_with_bundled_weights_in_the_registrys_order(audit):
     assert not {"toy-grounded", "toy-blind"} & set(listed(done))
 
 
-def test_more_can_be_named_beside_all_and_what_is_named_runs_once(audit):
+def test_further_models_can_be_named_with_all_and_run_once(audit):
     done = audit("all", "toy-blind", "albef", options=("--collect-only", "-q"))
     assert sorted(listed(done)) == sorted([*bundled_families(FAMILIES), "toy-blind"])
     assert listed(done)[-2:] == ["toy-blind", "albef"]
 
 
-def test_all_where_nothing_is_bundled_says_so(audit, monkeypatch, tmp_path):
+def test_all_without_bundled_weights_is_an_error(audit, monkeypatch, tmp_path):
     monkeypatch.setattr(bundled, "_PACKAGE", tmp_path / "vlaudit")
     done = audit("all")
     assert done.ret == pytest.ExitCode.USAGE_ERROR
@@ -179,7 +179,7 @@ def test_a_single_model_stays_in_memory():
     assert models["toy-blind"] is first
 
 
-def test_one_of_several_is_loaded_again_when_it_is_asked_for():
+def test_one_of_several_models_is_reloaded_on_demand():
     models = Models([asked("toy-blind"), asked("toy-grounded")])
     models.check(SAMPLES, "scenes")
     first = models["toy-blind"]
@@ -189,7 +189,7 @@ def test_one_of_several_is_loaded_again_when_it_is_asked_for():
     assert models.subject("toy-grounded").family == "toy-grounded"
 
 
-def test_weights_that_change_while_a_run_goes_on_are_refused(monkeypatch):
+def test_weights_that_change_during_a_run_are_refused(monkeypatch):
     models = Models([asked("toy-blind"), asked("toy-grounded")])
     models.check(SAMPLES, "scenes")
     monkeypatch.setattr(vlaudit.models.toy.BlindToy, "name", "other")
@@ -201,7 +201,7 @@ def asked(family):
     return ModelOptions(family, family)
 
 
-def test_workers_take_a_model_each_and_say_the_same(audit):
+def test_each_worker_audits_one_model_with_equal_results(audit):
     """A report of two models from two workers: exhibits and counts travel too."""
     found = []
     for workers in (("-n", "2", "-v"), ()):
@@ -224,7 +224,7 @@ def test_the_report_of_several_models_is_named_as_they_were_typed(audit):
 
 
 @pytest.mark.parametrize("options", [("-k", "nothing_of_this_name"), ("--expect", "published")])
-def test_where_no_verdict_falls_nothing_is_left_behind_and_an_earlier_report_stays(audit, options):
+def test_without_a_verdict_an_earlier_report_stays(audit, options):
     audit("toy-grounded")
     report = audit.path / "reports" / "toy-grounded.html"
     before = report.read_bytes()

@@ -21,7 +21,7 @@ def test_a_line_reaches_standard_error_from_inside_a_test(pytester):
     assert "kept" not in done.stdout.str() + done.stderr.str()
 
 
-def test_without_capture_it_writes_as_it_is(pytester):
+def test_without_capture_the_line_is_written_unchanged(pytester):
     pytester.makepyfile(TEST)
     done = pytester.runpytest_subprocess("-p", "no:vlaudit", "-s")
     done.stderr.fnmatch_lines(["12/40 passes"])

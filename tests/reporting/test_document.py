@@ -39,7 +39,7 @@ def verdicts(draw):
     return decide(Estimate(value, low, high, 0.01, units, units, "betting", draw(st.integers(0, 9)), shown), criterion)
 
 
-def test_what_is_written_is_read_again(demo, tmp_path):
+def test_written_content_is_read_again(demo, tmp_path):
     document = demo.document()
     document.to_json(tmp_path / "run.json")
     assert RunDocument.from_json(tmp_path / "run.json") == document
@@ -56,7 +56,7 @@ def test_every_verdict_survives_json_that_others_can_read(demo, verdict, known):
     assert record.outcome == verdict.outcome
 
 
-def test_a_record_says_what_its_verdict_says():
+def test_a_record_has_the_content_of_its_verdict():
     found = Estimate(0.3, 0.2, 0.4, 0.01, 30, 20, "bootstrap", 7, {"best": "layer 3", "naive": math.nan})
     record = criterion_record(decide(found, DEMANDED), "text_dominance", duration=1.5)
     assert (record.id, record.title, record.bound) == ("text_dominance.vision_effect", "vision effect", "at least 0.1")
@@ -106,7 +106,7 @@ def test_the_command_prints_the_schema(capsys):
         ('{"schema_version": "2"}', "schema_version: Input should be '1'"),
     ],
 )
-def test_what_is_no_document_is_refused_by_name(tmp_path, content, said):
+def test_other_files_are_an_error_with_their_name(tmp_path, content, said):
     path = tmp_path / "run.json"
     path.write_text(content)
     with pytest.raises(DataError, match=r"run\.json") as error:

@@ -134,7 +134,7 @@ def test_bars_reach_as_far_as_their_means():
     assert "0.500" in page.text
 
 
-def test_bars_below_nought_start_at_nought():
+def test_negative_bars_start_at_zero():
     table, units = made([{"a": -1.0, "b": 3.0}])
     page = Page(Bars("Title", DESIGN, {"first": "a", "second": "b"}, bounds=None).render(table, units))
     fills = [(r["x"], r["width"]) for r in page.all("rect") if r.get("class", "").startswith("fill")]

@@ -125,7 +125,7 @@ def test_dark_pages_and_paper_have_a_style_of_their_own(page):
     assert "@media print" in style
 
 
-def test_the_page_says_what_the_document_says(page, demo):
+def test_the_page_contains_the_content_of_the_document(page, demo):
     document = demo.document()
     assert document.summary.sentence in page.text
     for finding in document.findings:

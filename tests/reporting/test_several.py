@@ -48,7 +48,7 @@ def page(demo, drawn):
 # the terminal
 
 
-def test_seven_models_stand_in_one_block_of_80_columns(demo):
+def test_seven_models_fit_in_one_block_of_80_columns(demo):
     lines = matrix(demo.document_of_several(SEVEN), 80)
     assert lines[0].split() == list(SEVEN)
     assert max(map(len, lines)) <= 80
@@ -64,7 +64,7 @@ def test_a_row_holds_the_verdict_of_each_model_under_its_name(demo):
     assert any(line.startswith("    people-text_image ") for line in lines)
 
 
-def test_what_failed_has_its_estimate_and_every_model_its_sentence(demo):
+def test_failures_have_estimates_and_every_model_has_its_sentence(demo):
     document = demo.document_of_several(("albef", "uniter"))
     text = " ".join("\n".join(verdict_table(document, 80, "all.html")).split())
     assert "FAIL text_dominance.vision_effect, demanded at least 0.1 uniter: 0.512 [0.471, 0.553], 400 images" in text
@@ -78,7 +78,7 @@ names = st.text("abcdefghij-_./:", min_size=1, max_size=60)
 
 @given(st.lists(names, min_size=2, max_size=14, unique=True), st.sampled_from([72, 80, 120]))
 @settings(max_examples=30, deadline=None)
-def test_every_line_fits_whatever_the_models_are_called(demo, families, width):
+def test_every_line_fits_for_any_names_of_models(demo, families, width):
     document = demo.document_of_several(families)
     lines = verdict_table(document, width)
     assert max(map(len, lines)) <= width
@@ -86,7 +86,7 @@ def test_every_line_fits_whatever_the_models_are_called(demo, families, width):
     assert {short_name(family) for family in families} - {""} <= set(heads)
 
 
-def test_a_criterion_that_a_model_was_not_asked_is_a_dash(demo):
+def test_a_criterion_that_was_not_run_on_a_model_is_a_dash(demo):
     document = demo.document_of_several(("albef", "uniter"))
     one = document.model_copy(update={"findings": document.findings[: len(document.findings) // 2]})
     (row,) = [line for line in matrix(one, 80) if "vision_effect" in line]
@@ -117,7 +117,7 @@ def test_models_are_compared_in_the_order_of_the_run(demo):
 # the page
 
 
-def test_every_verdict_stands_in_the_table(page, demo):
+def test_every_verdict_is_in_the_table(page, demo):
     document = demo.document_of_several(SEVEN)
     for finding in document.findings:
         for criterion in finding.criteria:
@@ -190,7 +190,7 @@ def test_too_many_models_have_a_picture_each(demo):
     assert text.count('<div class="multiple">') >= 9
 
 
-def test_what_a_model_lacks_is_said_once(demo):
+def test_a_missing_exhibit_is_reported_once(demo):
     made = demo.units(4)
     lacking = draw(
         [Curves("T", demo.DESIGN, {"a": "nowhere"})], {demo.DESIGN.id: (demo.table(made), made)}, several=True

@@ -39,7 +39,7 @@ def test_the_interval_lies_in_the_zone_where_it_passes_and_outside_where_it_fail
         assert line.high <= start + rounding or line.low >= end - rounding
 
 
-def test_shares_stand_on_the_same_line():
+def test_shares_have_a_common_axis():
     lines = [
         strip(criterion_record(decide(Estimate(v, v - 0.1, v + 0.1, 0.01, 9, 9, ""), _demanded()), "f"))
         for v in (0.2, 0.5, 0.8)

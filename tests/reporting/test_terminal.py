@@ -46,13 +46,13 @@ def test_a_row_holds_estimate_interval_bound_images_and_verdict(demo):
     assert lines[2].split() == ["effect", "0.500", "[0.400,", "0.600]", "≥", "0.1", "321", "pass"]
 
 
-def test_columns_stand_under_each_other(demo):
+def test_columns_are_aligned(demo):
     lines = verdict_table(document_of(demo, record("a", 0.5, 0.4, 0.6), record("longer_name", -0.5, -0.6, -0.4)))
     assert lines[2].index("0.500") == lines[3].index("-0.500")
     assert lines[2].index("pass") == lines[3].index("FAIL")
 
 
-def test_a_failure_says_claim_estimate_interval_threshold_and_where_to_read_on(demo):
+def test_a_failure_states_claim_estimate_interval_threshold_and_report(demo):
     text = " ".join(
         "\n".join(verdict_table(document_of(demo, record("effect", 0.0, -0.1, 0.05)), 80, "r.html")).split()
     )
@@ -73,5 +73,5 @@ def test_a_passed_criterion_is_not_explained(demo):
 
 
 @pytest.mark.parametrize("part", ["2,700 images would decide it", "holds 3 NaN", "cannot read these stimuli"])
-def test_what_did_not_pass_says_its_reason(demo, part):
+def test_outcomes_other_than_pass_have_a_reason(demo, part):
     assert part in " ".join("\n".join(verdict_table(demo.document())).split())

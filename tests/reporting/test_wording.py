@@ -44,5 +44,5 @@ def test_a_number_as_text_is_short_and_near(value):
 
 
 @given(st.floats(-1, 1).filter(bool))
-def test_what_is_not_nought_is_not_written_as_nought(value):
+def test_nonzero_numbers_are_not_written_as_zero(value):
     assert float(wording.number(value)) != 0

@@ -74,7 +74,7 @@ def audit(
     audits
         Audit modules, files or folders; the shipped ones if None.
     device, dtype, tokenizer, download
-        As in `vlaudit.load`; a model adapter is audited as it is.
+        As in `vlaudit.load`; a model adapter is audited unchanged.
     batch_size
         Inputs per pass; found by trying if None.
     progress

@@ -23,13 +23,13 @@ class Decided:
 
 @dataclass(frozen=True)
 class NotDemanded:
-    """Nothing is demanded of a criterion, so nothing is judged, for the given reason."""
+    """A criterion without a bound for this model, which is not judged; with the reason."""
 
     reason: str
 
 
 def fails(outcome: Outcome, *, gate: bool, known: str | None) -> bool:
-    """Whether an outcome fails the run; a known failure may fail or stay inconclusive, and nothing else."""
+    """Return whether an outcome fails the run; a known failure may fail or stay inconclusive, and nothing else."""
     if outcome == "not applicable":
         return False
     if known is not None:
@@ -42,7 +42,7 @@ def judge(run: Run, family: str, case: AuditCase) -> Decided | NotDemanded:
 
     It is not applicable where the design does not suit the model, where the data contain no unit for it, or where the
     competence of the design (accuracy on unperturbed stimuli) lies below the finding's threshold: a model that cannot
-    read the stimuli says nothing about the finding. A gate on drawn data draws more where the first look is
+    read the stimuli is no evidence about the finding. A gate on drawn data draws more where the first look is
     inconclusive; every look has an equal share of the criterion's error. Raises `UsageError` where the thresholds file
     lacks the criterion.
     """
@@ -55,7 +55,7 @@ def judge(run: Run, family: str, case: AuditCase) -> Decided | NotDemanded:
 
 
 def criterion_of(run: Run, family: str, case: AuditCase) -> Criterion | NotDemanded:
-    """Return what is demanded; a source may report nothing, the desirable property needs a bound in any case."""
+    """Return the criterion with its bound; a source may report none, the desirable property always needs one."""
     try:
         return run.thresholds.criterion(
             family,

@@ -123,7 +123,7 @@ def _check_readable(spec: str, model: ModelAdapter, samples: Sequence[Sample], d
     listed = "; ".join(f"{count} because {reason}" for reason, count in reasons.most_common(2))
     raise UsageError(
         f"--data {data}: --model {spec} can read none of the first {len(samples)} samples ({listed}); "
-        "give data that fit the model (docs/models.md says what each reads)"
+        "give data that fit the model (docs/models.md states the inputs of each)"
     )
 
 

@@ -20,7 +20,7 @@ class ModelOptions:
 
     `name` is its name in test ids, thresholds and reports; `spec` is what `vlaudit.load` takes (a family or
     `FILE.py:Class`) with `checkpoint`, `device`, `dtype`, `tokenizer` and `download`. An `adapter` that exists already
-    is audited as it is.
+    is audited unchanged.
     """
 
     name: str
@@ -59,7 +59,7 @@ def check_number(name: str, number: object, *, least: int) -> int:
 
 
 def check_expect(name: str, text: str) -> Expect:
-    """Return what a pass means; `UsageError` for another word."""
+    """Return the meaning of a pass; `UsageError` for another word."""
     if text in get_args(Expect):
         return cast(Expect, text)
     raise UsageError(f"{name} must be desirable or published, got {text!r}")

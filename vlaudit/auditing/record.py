@@ -74,7 +74,7 @@ class RunRecord:
         self._criteria[verdict.finding, verdict.model].append(verdict.criterion)
 
     def add_measurements(self, measurements: Mapping[str, Any]) -> None:
-        """Add what `measurements_of` returned, in this process or another."""
+        """Add the result of `measurements_of`, of this process or another."""
         for fields in measurements.get("findings", ()):
             self._findings[fields["id"]] = Finding(**fields)
         for entry in measurements.get("measured", ()):
@@ -84,12 +84,12 @@ class RunRecord:
 
     @property
     def empty(self) -> bool:
-        """Whether no criterion has a verdict."""
+        """True if no criterion has a verdict."""
         return not self._criteria
 
     @property
     def decided(self) -> bool:
-        """Whether any criterion passed or failed."""
+        """True if any criterion passed or failed."""
         return any(one.outcome in ("pass", "fail") for rows in self._criteria.values() for one in rows)
 
     def document(self) -> RunDocument:
@@ -123,7 +123,7 @@ class RunRecord:
 
 
 def _count(run: Run, family: str) -> int:
-    """Return how many criteria share the error of a model."""
+    """Return the number of criteria that share the error of a model."""
     architecture = run.models.architecture(family)
     return run.thresholds.count(family, run.data_name, run.options.expect, architecture=architecture)
 

@@ -22,7 +22,7 @@ from vlaudit.tables import Table
 class AuditResult:
     """The result of one run, by function or by pytest.
 
-    `document` holds everything that the report says, `exhibits` the drawn figures by finding id and model, `tables`
+    `document` holds the content of the report, `exhibits` the drawn figures by finding id and model, `tables`
     the measured rows by model and design id. In a notebook it shows its report.
     """
 
@@ -40,7 +40,7 @@ class AuditResult:
 
     @property
     def passed(self) -> bool:
-        """Whether something was judged and nothing fails the run, as pytest's exit code 0 states."""
+        """True if something was judged and nothing fails the run, as pytest's exit code 0 states."""
         criteria = [criterion for by_id in self.verdicts.values() for criterion in by_id.values()]
         judged = any(criterion.outcome != "not applicable" for criterion in criteria)
         gate = self.document.gate

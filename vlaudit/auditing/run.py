@@ -28,7 +28,7 @@ LOOKS = 3
 """Looks of a gate at drawn data, at n, 2n and 4n samples, each with a third of the error."""
 
 _TRIED = 30
-"""Number of samples of which a model must be able to read at least one."""
+"""Number of samples that are checked at the start; a model must be able to read at least one."""
 
 
 class Run:

@@ -113,7 +113,7 @@ class ForwardRequest:
 
 @dataclass(frozen=True)
 class LoadOptions:
-    """Options that a family's `load`, or an adapter class of one's own, is called with.
+    """Arguments of a family's `load`, or of an adapter class of one's own.
 
     `checkpoint` is an existing file or folder for an adapter of one's own, or None where the user named none; a family
     receives its bundled file instead of None. `tokenizer` is a folder, a name in the Hugging Face cache, or a

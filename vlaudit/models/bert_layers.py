@@ -80,7 +80,7 @@ class Embeddings(nn.Module):
         """Return the input of layer 0; token types are all 0 where None."""
         length, most = ids.shape[1], self.position_embeddings.num_embeddings
         if length > most:
-            raise RequestError(f"ids must have at most {most} tokens a caption, got {length}")
+            raise RequestError(f"ids must have at most {most} tokens per caption, got {length}")
         kinds = self.token_type_embeddings.weight[0] if types is None else self.token_type_embeddings(types)
         summed: Tensor = self.LayerNorm(self.word_embeddings(ids) + self.position_embeddings.weight[:length] + kinds)
         return summed

@@ -84,7 +84,7 @@ def open_weights(path: str | Path) -> WeightsFile:
         tensors, carried = _open_safetensors(path)
     else:
         tensors, carried = _open_torch(path, mapped=kind == "zip")
-    return WeightsFile(path, tensors, _config_beside(path) or carried, sha256)
+    return WeightsFile(path, tensors, _config_next_to(path) or carried, sha256)
 
 
 def _sniff(path: Path) -> str:
@@ -180,7 +180,7 @@ def _check_archive(path: Path) -> None:
 
 def _unpickling_message(path: Path, error: str) -> str:
     found = re.search(r"(?:GLOBAL|class|function|Unsupported (?:global|class))[:\s]+([\w.]+\.[\w.]+)", error)
-    what = f" (it asks for {found.group(1)})" if found else ""
+    what = f" (it refers to {found.group(1)})" if found else ""
     return (
         f"checkpoint {path}: it holds more than tensors and plain data{what}; loading it would run code from the file, "
         "so nothing of it was loaded. Save it again with torch.save(model.state_dict(), ...) or as safetensors"
@@ -200,11 +200,11 @@ def _state_dict(path: Path, held: object) -> tuple[dict[str, Tensor], dict[str, 
     return tensors, dict(config) if isinstance(config, Mapping) else {}
 
 
-def _config_beside(path: Path) -> dict[str, Any]:
-    beside = path.parent / "config.json"
-    if not beside.is_file():
+def _config_next_to(path: Path) -> dict[str, Any]:
+    config = path.parent / "config.json"
+    if not config.is_file():
         return {}
-    return _json_object(beside.read_text(encoding="utf-8"), f"config {beside}")
+    return _json_object(config.read_text(encoding="utf-8"), f"config {config}")
 
 
 def _json_object(text: str, what: str) -> dict[str, Any]:

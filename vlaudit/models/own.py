@@ -56,7 +56,7 @@ def _takes_options(parameter: inspect.Parameter) -> bool:
 
 @contextmanager
 def reported(name: str, doing: str) -> Iterator[None]:
-    """Turn whatever code of one's own raises into one `UsageError` with file and line; our own errors pass through."""
+    """Turn an exception of one's own code into one `UsageError` with file and line; our own errors pass through."""
     try:
         yield
     except VlauditError:

@@ -46,7 +46,7 @@ FAMILIES: dict[str, Family] = {
 
 @dataclass(frozen=True)
 class ModelSource:
-    """What a name after `--model` refers to: the class or function that makes the model, and how to call it.
+    """Target of a name after `--model`: the class or function that makes the model, and how to call it.
 
     `takes_options`: it is called with `LoadOptions`, otherwise without arguments. `own`: it is code of the user's.
     `bundled` names the bundled weights that replace a missing checkpoint; None where there is no default.

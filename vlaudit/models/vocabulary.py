@@ -181,7 +181,7 @@ def _from_lines(path: Path, text: str) -> Vocabulary:
     lines = lines[:-1] if lines[-1] == "" else lines
     ids = {line.rstrip("\r"): row for row, line in enumerate(lines)}
     if "[UNK]" not in ids:
-        raise VocabularyError(f"vocabulary {path}: no line reads [UNK]; a WordPiece vocabulary has one piece a line")
+        raise VocabularyError(f"vocabulary {path}: no line reads [UNK]; a WordPiece vocabulary has one piece per line")
     tokenizer = Tokenizer(models.WordPiece(ids, unk_token="[UNK]", max_input_chars_per_word=100))  # noqa: S106
     lowercase = _lowercase(path.parent / "tokenizer_config.json", ids)
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=lowercase)
@@ -213,7 +213,7 @@ def _from_json(path: Path) -> Vocabulary:
 
 
 def _from_object(given: Any) -> Vocabulary:
-    """Read a copy of a `tokenizers.Tokenizer`, or of what a tokenizer of transformers holds or converts to."""
+    """Read a copy of a `tokenizers.Tokenizer`, or of the one that a tokenizer of transformers holds or converts to."""
     from tokenizers import Tokenizer  # noqa: PLC0415 (slow import)
 
     source = f"tokenizer object {type(given).__name__}"

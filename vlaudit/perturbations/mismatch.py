@@ -17,7 +17,7 @@ _Part = TypeVar("_Part", Phrase, Slot)
 
 @dataclass(frozen=True)
 class OtherCaption:
-    """Give the sample the caption of its partner, with phrases, slots and hidden spans; image and regions stay.
+    """Replace the caption by that of the partner, with phrases, slots and hidden spans; image and regions stay.
 
     The partner's words name nothing in this image, so they are linked to no region. Deterministic.
     Raises `RefusedSample` if the sample has no partner.
@@ -32,7 +32,7 @@ class OtherCaption:
 
 @dataclass(frozen=True)
 class OtherImage:
-    """Give the sample the image of its partner, with its regions and relations; the caption stays.
+    """Replace the image by that of the partner, with its regions and relations; the caption stays.
 
     The caption's words name nothing in that image, so they are linked to no region. Deterministic.
     Raises `RefusedSample` if the sample has no partner.

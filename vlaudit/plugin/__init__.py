@@ -113,7 +113,7 @@ def pytest_testnodedown(node: Any) -> None:
 
 
 def is_audit(item: pytest.Item) -> bool:
-    """Whether a test, or one of its parameter sets, has the mark of an audit: `audit` with a finding."""
+    """Return whether a test, or one of its parameter sets, has the mark of an audit: `audit` with a finding."""
     findings = sys.modules.get("vlaudit.findings")  # no mark has a finding if this was never imported
     if findings is None:
         return False

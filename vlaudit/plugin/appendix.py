@@ -33,7 +33,7 @@ class Appendix:
             self._rows.append(ResultRow(outcome, tuple(map(_markup, cells)), _log(report)))
 
     def table(self) -> ResultTable:
-        """Return the table as it is filled so far."""
+        """Return the table with the rows added so far."""
         header: list[str] = list(_HEADER)
         self._call("pytest_html_results_table_header", cells=header)
         return ResultTable(tuple(map(_markup, header)), tuple(self._rows))
@@ -45,7 +45,7 @@ class Appendix:
 
 
 def _markup(cell: object) -> Markup:
-    return Markup(str(cell))  # noqa: S704 (escaped above, or by whoever implements pytest-html's hooks)
+    return Markup(str(cell))  # noqa: S704 (escaped above, or by the plugin that implements pytest-html's hooks)
 
 
 def _log(report: pytest.TestReport | pytest.CollectReport) -> str:

@@ -25,7 +25,7 @@ ALL = "all"
 
 
 class ReportPaths(NamedTuple):
-    """Where the reports of a run go."""
+    """Paths of the reports of a run."""
 
     html: Path
     json: Path
@@ -103,7 +103,7 @@ def paths_among(args: Sequence[str], config: pytest.Config, parser: pytest.Parse
     try:
         others = ours.parse_known_args(list(args))[1]
     except argparse.ArgumentError:
-        others = list(args)  # pytest will say what is wrong
+        others = list(args)  # pytest reports the error
     return list(parser.parse_known_args(others, copy.copy(config.option)).file_or_dir)
 
 

@@ -1,4 +1,4 @@
-"""What pytest reports for a decided criterion: pass, skip, xfail, or fail without a traceback."""
+"""Pytest outcome of a decided criterion: pass, skip, xfail, or fail without a traceback."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _explained(decided: Decided, *, gate: bool) -> str:
         )
     lines = [f"{verdict.criterion.id}: {verdict.outcome}", f"  claim: {finding.claim}", f"  found: {verdict.reason}"]
     if gate and verdict.outcome == "inconclusive":
-        lines.append("  --gate asks for a decision: more data (--limit N) would give one")
+        lines.append("  --gate requires a decision: more data (--limit N) would give one")
     return "\n".join([*lines, f"  why this bound: {verdict.criterion.why}"])
 
 

@@ -37,7 +37,7 @@ class AuditSession:
 
     @classmethod
     def begin(cls, options: Options, paths: ReportPaths, config: pytest.Config) -> AuditSession:
-        """Check where reports go, and load everything; a `VlauditError` names a mistake."""
+        """Check the report paths and load everything; `VlauditError` names a mistake."""
         for path in paths:
             check_writable(path)
         is_worker = hasattr(config, "workerinput")
@@ -77,7 +77,7 @@ class AuditSession:
                 self.record.add(VerdictRecord.model_validate_json(str(value)))
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Write the report, or as a worker send what it needs; a gate that decided nothing fails."""
+        """Write the report, or as a worker send the measurements; a gate that decided nothing fails."""
         measurements = measurements_of(self.run)
         if self.is_worker:
             self.config.workeroutput["vlaudit"] = measurements  # type: ignore[attr-defined]  # pytest-xdist's
@@ -109,7 +109,7 @@ class AuditSession:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_summary(self, prefix: list[str]) -> None:
-        """Put the verdict into pytest-html's own page (--html), and say where ours is."""
+        """Add the verdict and the path of our report to pytest-html's own page (--html)."""
         if self.document is not None:
             sentence, path = self.document.summary.sentence, self.paths.html
             prefix.append(f"<p>vlaudit: {escape(sentence)} Report: {escape(path)}</p>")

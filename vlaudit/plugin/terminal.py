@@ -25,7 +25,7 @@ class Terminal:
         """Do nothing: every write is flushed."""
 
     def isatty(self) -> bool:
-        """Whether standard error is a terminal."""
+        """Return whether standard error is a terminal."""
         with self._suspended():
             return sys.stderr.isatty()
 

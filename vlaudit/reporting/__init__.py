@@ -1,1 +1,1 @@
-"""Reporting: findings and what they rest on, as a person reads them."""
+"""Reporting: verdicts and their evidence as a page, a document and terminal output."""

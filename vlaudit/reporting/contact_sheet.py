@@ -58,9 +58,9 @@ class _Row:
 def draw_sheet(samples: Iterable[Sample], rows: int, seed: int = 0) -> Pillow.Image:
     """Draw one row for each of the first `rows` samples to which every perturbation of the sheet applies.
 
-    A row shows the image with a frame around what each phrase names, the caption in the frames' colours, one
-    perturbation of the image a cell, and last what perturbations make of the words. `seed` is the perturbations'.
-    Raises `UsageError` where `rows` is below 1 or no sample will do.
+    A row shows the image with a frame around the regions of each phrase, the caption in the frames' colours, one
+    perturbation of the image per cell, and last the captions of text perturbations. `seed` seeds the perturbations.
+    Raises `UsageError` where `rows` is below 1 or no sample is suitable.
     """
     if rows < 1:
         raise UsageError(f"rows must be 1 or more, got {rows}")
@@ -109,7 +109,7 @@ def _original(row: _Row) -> Cell:
         runs.append(Run(sample.text(span), colors[own[0].id] if own else PALE))
     for phrase in sample.phrases:
         frames += [Frame(region.box, colors[phrase.id], region.label) for region in _named(sample, phrase)]
-    return Cell("as it is", sample, (Paragraph(tuple(runs)),), tuple(frames))
+    return Cell("original", sample, (Paragraph(tuple(runs)),), tuple(frames))
 
 
 def _named(sample: Sample, phrase: Phrase) -> list[Region]:
@@ -120,9 +120,9 @@ def _named(sample: Sample, phrase: Phrase) -> list[Region]:
 def _of_image(row: _Row) -> Iterator[Cell]:
     blanked = Paragraph(_with_blank(row))
     yield Cell(f"the {row.word} covered", row.changed(Cover((row.target.id,))), (blanked,))
-    yield Cell("as much covered elsewhere", row.changed(CoverElsewhere((row.target.id,))), (blanked,))
+    yield Cell("an equal area covered elsewhere", row.changed(CoverElsewhere((row.target.id,))), (blanked,))
     yield Cell("without colours", row.changed(Grayscale()))
-    yield Cell("damaged as much, with colours", row.changed(LuminanceNoise()))
+    yield Cell("equal damage that keeps colours", row.changed(LuminanceNoise()))
     yield _recolored(row)
     yield _mirrored(row)
     yield _moved(row)
@@ -151,7 +151,7 @@ def _mirrored(row: _Row) -> Cell:
 
 
 def _moved(row: _Row) -> Cell:
-    """Return the sample with the first object of the caption that can be moved, moved."""
+    """Return the sample with one object moved, the first of the caption that can be."""
     for name in dict.fromkeys(name for phrase in row.sample.phrases for name in phrase.region_ids):
         try:
             changed = row.changed(Move((name,)))

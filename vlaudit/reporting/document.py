@@ -107,7 +107,7 @@ class CriterionRecord(_Part):
 
     @property
     def known(self) -> bool:
-        """Whether it is a known failure that did not pass, as expected."""
+        """True if it is a known failure that did not pass, as expected."""
         return self.known_failure is not None and self.outcome in ("fail", "inconclusive")
 
     @property
@@ -150,8 +150,8 @@ class RunDocument(_Part):
     """One run: models, data and every verdict.
 
     `started` is ISO 8601, `seconds` the run's duration, `command` the command line. `alpha` is the error of the whole
-    suite, shared by the `m` criteria that the thresholds list, whatever was selected. A finding is listed once per
-    model; `summary` covers all models, `summaries` each.
+    suite, shared by the `m` criteria that the thresholds list, regardless of the selection. A finding is listed once
+    per model; `summary` covers all models, `summaries` each.
     """
 
     schema_version: Literal["1"] = SCHEMA_VERSION
@@ -202,7 +202,7 @@ class RunDocument(_Part):
 
     @property
     def several_models(self) -> bool:
-        """Whether several models were audited."""
+        """True if several models were audited."""
         return len(self.subject) > 1
 
 

@@ -46,5 +46,5 @@ def figures(finding: FindingRecord, families: Sequence[str]) -> list[Figure]:
 
 
 def _names(text: str, family: str) -> bool:
-    """Whether a text names a family as a separate word: not "BERT" in "VisualBERT", but UNITER in "UNITER-base"."""
+    """Return whether a text names a family as a word: not BERT in "VisualBERT", but UNITER in "UNITER-base"."""
     return re.search(rf"(?<![\w-]){re.escape(family)}(?!\w)", text, flags=re.IGNORECASE) is not None

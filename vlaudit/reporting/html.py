@@ -43,7 +43,7 @@ def render_page(
 ) -> str:
     """Return the whole page; no request leaves it, and only its own script may run.
 
-    `exhibits` maps finding id and model family to what `draw` returned.
+    `exhibits` maps finding id and model family to the results of `draw`.
     """
     script = resource("page.js")
     page = fill(

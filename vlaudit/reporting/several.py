@@ -27,7 +27,7 @@ class Side(NamedTuple):
 
 
 def render_several(document: RunDocument, exhibits: Mapping[tuple[str, str], Sequence[Drawn]]) -> Markup:
-    """Return the sections of a page about several models; `exhibits` holds what `draw` gave, by finding and model."""
+    """Return the sections of a page about several models; `exhibits` holds results of `draw`, by finding and model."""
     families = [subject.family for subject in document.subject]
     return fill(
         "several.html",

@@ -14,7 +14,7 @@ _MARGIN = 0.12
 class Strip(NamedTuple):
     """An axis from `axis[0]` to `axis[1]`; all positions on it in percent.
 
-    `zone` is what passes (start, width), `bounds` its ends, `low` to `high` the interval around `value`.
+    `zone` is the range that passes (start, width), `bounds` its ends, `low` to `high` the interval around `value`.
     """
 
     axis: tuple[float, float]
@@ -28,7 +28,7 @@ class Strip(NamedTuple):
 def strip(criterion: CriterionRecord) -> Strip | None:
     """Return the axis of a criterion; None without an estimate.
 
-    The line is 0 to 1 or -1 to 1 where everything fits, so that lines can be compared; else it fits what it shows.
+    The line is 0 to 1 or -1 to 1 where everything fits, so that lines can be compared; otherwise it fits its content.
     """
     if criterion.value is None:
         return None

@@ -40,7 +40,7 @@ def test_cleaning_equals_the_rules_written_as_substitutions(caption):
 
 
 @given(TRICKY)
-def test_every_clean_character_knows_where_it_stood(caption):
+def test_every_clean_character_has_its_original_index(caption):
     text, origins = clean(caption)
     assert len(origins) == len(text)
     assert list(origins) == sorted(origins)

@@ -60,7 +60,7 @@ def test_json_round_trip(config):
 
 @given(config=configs())
 @settings(max_examples=20)
-def test_shapes_tell_all_but_heads_and_epsilons(config):
+def test_shapes_determine_all_sizes_except_heads_and_epsilons(config):
     """With those given, every other size is read off the tensors, whatever the sizes and the layout."""
     stated = config.to_json()
     keep = {
@@ -72,7 +72,7 @@ def test_shapes_tell_all_but_heads_and_epsilons(config):
 
 
 @pytest.mark.parametrize("layout", ["pretraining", "retrieval"])
-def test_published_shapes_tell_everything(layout, layouts):
+def test_published_shapes_determine_every_size(layout, layouts):
     """A published file needs no config file."""
     tensors = {key: torch.empty(shape, device="meta") for key, (shape, _) in layouts[layout].items()}
     assert AlbefConfig.from_tensors(tensors) == AlbefConfig.published(layout)
@@ -113,7 +113,7 @@ def test_a_contradiction_names_both_values(tiny_even, part, name, value):
         AlbefConfig.from_tensors(tensors, wrong)
 
 
-def test_heads_that_nothing_tells_are_asked_for(tiny_even):
+def test_an_unknown_number_of_heads_is_an_error(tiny_even):
     """A width that is no multiple of the published head width needs a config."""
     tensors = torch.load(tiny_even.checkpoint, weights_only=True)["model"]
     with pytest.raises(CheckpointError, match=r"vision_width = 32 is no multiple of 64.*vision\.num_heads"):

@@ -154,7 +154,7 @@ def test_an_image_of_another_size_is_refused(small):
 def test_a_caption_beyond_the_positions_is_refused(small):
     """Nothing is truncated in silence."""
     ids = torch.ones(1, 13, dtype=torch.long)
-    with pytest.raises(RequestError, match="at most 12 tokens a caption, got 13"):
+    with pytest.raises(RequestError, match="at most 12 tokens per caption, got 13"):
         small.encode_text(ids, ids)
 
 

@@ -264,7 +264,7 @@ def test_a_setting_that_does_not_fit_is_refused(folder, config, part):
     refused(edited(folder, config=config), part)
 
 
-def test_what_a_config_names_is_not_followed(folder, network):
+def test_references_in_a_config_are_not_followed(folder, network):
     """References to code and kernels elsewhere are settings like any other unknown one: not read."""
     edited(
         folder,

@@ -158,7 +158,7 @@ def test_it_reads_regions_and_has_no_head_that_names_them(network):
         network(Inputs(inputs.ids, inputs.mask), Wanted())
 
 
-def test_a_folder_says_what_it_is(kept, tmp_path):
+def test_a_folder_is_recognized_by_its_config(kept, tmp_path):
     assert model_type(kept) == model_type(kept / "model.safetensors") == "visual_bert"
     assert model_type(tmp_path) is None
     (tmp_path / "config.json").write_text('{"v_feature_size": 2048}', encoding="utf-8")

@@ -68,7 +68,7 @@ def test_the_second_name_of_the_word_table_may_be_absent(small, batch, written):
 
 
 @pytest.mark.parametrize(("family", "looks"), [("uniter", "UNITER"), ("ctrl_lxmert", r"a VOLTA model \(ctrl_\*\)")])
-def test_a_file_of_another_family_says_what_it_looks_like(family, looks):
+def test_the_error_for_a_file_of_another_family_names_the_family(family, looks):
     """One message, before anything is loaded."""
     path = GOLDENS / family / "case_a" / "checkpoint.pth"
     with pytest.raises(CheckpointError, match=f"not a checkpoint in the layout of LXMERT: .* looks like {looks}"):
@@ -101,13 +101,13 @@ def test_a_config_that_does_not_fit_is_refused(written, change, message):
 
 
 @pytest.mark.parametrize("longest", [20, 30])
-def test_captions_may_be_as_long_as_the_training_says(small, written, make, longest):
+def test_the_longest_caption_is_that_of_the_training(small, written, make, longest):
     """The published 20 tokens, unless max_seq_length in config.json states another length."""
     network = make(replace(small.config, longest=longest, max_positions=40))
     assert vlaudit.load("lxmert", checkpoint=written(network=network)).network.layout.max_length == longest
 
 
-def test_a_length_that_is_none_is_refused(written):
+def test_an_invalid_length_is_an_error(written):
     path = written()
     config = path.parent / "config.json"
     config.write_text(json.dumps(json.loads(config.read_text()) | {"max_seq_length": "twenty"}))

@@ -33,7 +33,7 @@ def test_the_full_size_network_has_the_published_keys_and_shapes(full_size):
     assert sum(p.numel() for p in full_size.parameters()) == PUBLISHED["num_parameters_unique"]
 
 
-def test_the_published_config_says_the_published_sizes(full_size):
+def test_the_published_config_has_the_published_sizes(full_size):
     """The official fields read as our sizes; num_hidden_layers means nothing in this model."""
     stated = PUBLISHED["config"]
     assert LxmertConfig.from_tensors(full_size.state_dict(), stated) == LxmertConfig.published()
@@ -100,7 +100,7 @@ def test_only_what_is_wanted_is_kept_and_written_out(small, batch, monkeypatch):
     assert torch.equal(streams.states["image", 5], streams.image)
 
 
-def test_every_softmax_stands_for_itself(small, batch):
+def test_each_slice_has_its_own_softmax(small, batch):
     """Each slice's rows sum to 1, and what is padded gets exactly nothing."""
     keys_of = {"text": batch.mask, "image": batch.present}
     for (_, keys, _), probabilities in small(batch, everything(small)).attention.items():
@@ -172,7 +172,7 @@ def test_heads_that_are_lacking_are_refused(make, small, batch):
 
 def test_words_or_regions_that_do_not_fit_are_refused(small, batch):
     """A caption longer than the position table, and a pass without regions."""
-    with pytest.raises(RequestError, match="at most 15 tokens a caption, got 16"):
+    with pytest.raises(RequestError, match="at most 15 tokens per caption, got 16"):
         small(replace(batch, ids=torch.ones(3, 16, dtype=torch.long), mask=torch.ones(3, 16, dtype=torch.long)))
     with pytest.raises(RequestError, match="features and boxes must be given"):
         small(replace(batch, features=None, boxes=None, present=None))

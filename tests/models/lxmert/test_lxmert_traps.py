@@ -98,7 +98,7 @@ def test_the_pooler_is_tanh_of_the_first_word(case, network, inputs):
     assert moved(case, "pooled", network.bert.pooler(streams.text[:, 1:])) > VISIBLE
 
 
-def test_match_logits_stand_in_the_published_order(case, network, inputs):
+def test_match_logits_have_the_published_order(case, network, inputs):
     """1 is a match in the file, as in our order: nothing is turned round, unlike in VOLTA."""
     logits = network.match_logits(network(inputs))
     assert moved(case, "itm_logits", logits) < 2e-5

@@ -88,7 +88,7 @@ def test_only_pixels_inside_the_box_matter(box, seed):
 
 @some
 @given(boxes_in(40, 30), st.integers(0, 99), st.integers(0, 50), st.integers(0, 50))
-def test_where_the_box_lies_and_how_large_its_image_is_does_not_matter(box, seed, across, down):
+def test_the_place_of_the_box_and_the_image_size_do_not_matter(box, seed, across, down):
     """The same pixels in an image of another size, at another place."""
     image = picture(seed)
     larger = picture(seed + 1, 40 + across, 30 + down).pixels().copy()
@@ -100,7 +100,7 @@ def test_where_the_box_lies_and_how_large_its_image_is_does_not_matter(box, seed
 
 @some
 @given(st.lists(boxes_in(40, 30), min_size=1, max_size=5))
-def test_what_it_says_are_features_after_a_relu_and_log_probabilities(boxes):
+def test_encodings_are_features_after_a_relu_and_log_probabilities(boxes):
     """Of the sizes and in the order of its words; the confidence is of the likeliest label but the first."""
     encoder = fresh()
     stated = encoder.encode(picture(0), boxes)
@@ -165,7 +165,7 @@ def test_a_box_is_cut_where_it_leaves_its_image():
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no CUDA device here")
-def test_on_a_gpu_it_says_what_it_says_on_the_cpu():
+def test_a_gpu_and_the_cpu_give_equal_encodings():
     """Crops are cut on the CPU for both: torch resizes 8-bit images there alone."""
     torch.manual_seed(0)
     there = RegionEncoder(RegionNet(CONFIG).to("cuda"), lambda: "drawn", 0)
@@ -246,7 +246,7 @@ def test_features_are_of_unit_scale(bundled, scenes):
 # Its weights file.
 
 
-def test_its_fingerprint_names_the_weights(bundled):
+def test_the_fingerprint_is_the_hash_of_the_weights(bundled):
     assert len(bundled.fingerprint) == 64
 
 
@@ -287,13 +287,13 @@ def test_a_file_that_lacks_a_tensor_is_refused_and_nothing_loaded(tmp_path):
         ({"labels": None}, "config.json must state"),
     ],
 )
-def test_a_config_that_makes_no_sense_is_told(tmp_path, change, message):
+def test_an_invalid_config_is_an_error(tmp_path, change, message):
     tensors, config, path = copied(tmp_path)
     with pytest.raises(CheckpointError, match=message):
         load_encoder(written(tensors, config | change, path))
 
 
-def test_a_config_that_says_nothing_is_told(tmp_path):
+def test_an_empty_config_is_an_error(tmp_path):
     tensors, _, path = copied(tmp_path)
     with pytest.raises(CheckpointError, match=r"config\.json must state crop, channels, width, labels and attributes"):
         load_encoder(written(tensors, {}, path))

@@ -147,7 +147,7 @@ def test_regions_without_features_are_encoded_from_their_pixels(adapter_of):
     assert float(adapter.forward([request(dark)])[0][Match()]) != pytest.approx(match[0], abs=1e-5)
 
 
-def test_encoded_regions_are_told_where_they_are_not_what_shape_they_have(adapter_of):
+def test_boxes_of_encoded_regions_are_rounded_to_places(adapter_of):
     """Two boxes that round to one place are one to the model; features from a file keep their exact boxes."""
     adapter = adapter_of("uniter", encoder())
     sample = probe_samples(adapter)[0]
@@ -168,7 +168,7 @@ def request(sample, reading=Match()):  # noqa: B008 (frozen)
     return ForwardRequest(sample, frozenset({reading}))
 
 
-def test_what_cannot_be_read_is_refused_with_its_reason(adapter_of):
+def test_unreadable_samples_are_refused_with_the_reason(adapter_of):
     adapter = adapter_of("uniter")
     sample = probe_samples(adapter)[0]
     first = sample.regions[0]
@@ -193,7 +193,7 @@ def test_what_cannot_be_read_is_refused_with_its_reason(adapter_of):
     assert adapter.refusal(request(with_first(box=Box(-0.5, 0, 16, 32.5)))) is None  # rounded when it was stored
 
 
-def test_an_encoder_of_another_width_than_the_network_reads_is_told_before_a_pass():
+def test_an_encoder_of_another_width_is_an_error_before_a_pass():
     path = bundled_checkpoint("regions")
     config = {"region_encoder": hashlib.sha256(path.read_bytes()).hexdigest()}
     found = find_encoder(config, path, torch.device("cpu"), 64)

@@ -57,7 +57,7 @@ def test_second_names_must_agree(written):
 
 
 @pytest.mark.parametrize(("family", "looks"), [("lxmert", "LXMERT"), ("ctrl_uniter", r"a VOLTA model \(ctrl_\*\)")])
-def test_a_file_of_another_family_says_what_it_looks_like(family, looks):
+def test_the_error_for_a_file_of_another_family_names_the_family(family, looks):
     """One message, before anything is loaded."""
     path = GOLDENS / family / "case_a" / "checkpoint.pth"
     with pytest.raises(CheckpointError, match=f"not a checkpoint in the layout of UNITER: .* looks like {looks}"):

@@ -37,7 +37,7 @@ def test_the_full_size_network_has_the_published_keys_and_shapes(full_size):
     assert sum(p.numel() for p in full_size.parameters()) == PUBLISHED["num_parameters_unique"]
 
 
-def test_the_published_config_says_the_published_sizes(full_size):
+def test_the_published_config_has_the_published_sizes(full_size):
     """What the official config holds, and the sizes that are arguments there, read as ours."""
     stated = PUBLISHED["config"] | PUBLISHED["constructor"]
     assert UniterConfig.from_tensors(full_size.state_dict(), stated) == UniterConfig.published()
@@ -109,7 +109,7 @@ def test_only_what_is_wanted_is_kept_and_written_out(small, batch, monkeypatch):
     assert torch.equal(streams.states["text", 3], streams.text)
 
 
-def test_the_layout_names_all_there_is(small, batch):
+def test_the_layout_declares_every_output(small, batch):
     """Everything that the layout promises comes back, and nothing else is there."""
     streams, layout = small(batch, everything(small)), small.layout
     assert (len(streams.attention), len(streams.states)) == (4 * 3, 2 * 4)
@@ -119,7 +119,7 @@ def test_the_layout_names_all_there_is(small, batch):
     assert small.region_features(streams.image).shape[-1] == layout.region_width == 10
 
 
-def test_without_a_mask_every_region_is_there(small, batch):
+def test_without_a_mask_every_region_is_attended(small, batch):
     """`present` of None is a mask of ones."""
     full = replace(batch, present=torch.ones_like(batch.present))
     assert torch.equal(small(replace(batch, present=None)).text, small(full).text)
@@ -146,7 +146,7 @@ def test_the_whole_image_has_the_known_box():
 
 def test_words_or_regions_that_do_not_fit_are_refused(small, batch):
     """A caption longer than the position table, and a pass without regions."""
-    with pytest.raises(RequestError, match="at most 20 tokens a caption, got 21"):
+    with pytest.raises(RequestError, match="at most 20 tokens per caption, got 21"):
         small(replace(batch, ids=torch.ones(3, 21, dtype=torch.long), mask=torch.ones(3, 21, dtype=torch.long)))
     with pytest.raises(RequestError, match="features and boxes must be given"):
         small(replace(batch, features=None, boxes=None, present=None))

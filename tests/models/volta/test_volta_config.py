@@ -27,7 +27,7 @@ def test_a_name_that_is_not_shipped_is_offered_the_nearest():
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
-def test_what_is_written_is_read_again(name):
+def test_written_content_is_read_again(name):
     config = VoltaConfig.from_json(CASES[name].config)
     assert VoltaConfig.from_json(config.to_json()) == config
 
@@ -85,7 +85,7 @@ def test_a_layer_is_an_attention_sublayer_and_the_feed_forward_after_it():
         ({"tt_attn_sublayers": [0], "tv_attn_sublayers": [0]}, "queries of every modality that it has keys of"),
     ],
 )
-def test_what_makes_no_sense_is_refused_by_name(change, stated):
+def test_an_invalid_field_is_an_error_with_its_name(change, stated):
     with pytest.raises(CheckpointError, match=stated):
         VoltaConfig.from_json(CASES["ctrl_uniter"].config | change)
 

@@ -80,7 +80,7 @@ def test_a_file_of_another_controlled_model_is_called_by_its_name(held, folder):
         vlaudit.load(requested, checkpoint=folder(held, config=CASES[held].config), **CPU)
 
 
-def test_a_file_of_another_family_is_called_what_it_looks_like(folder):
+def test_the_error_for_a_file_of_another_family_names_the_family(folder):
     other = {"uniter.embeddings.word_embeddings.weight": torch.ones(3, 2)}
     with pytest.raises(CheckpointError, match="It looks like UNITER"):
         vlaudit.load("ctrl_uniter", checkpoint=folder("", other), **CPU)

@@ -79,7 +79,7 @@ def test_the_tensors_of_the_caller_stay_as_they_were(name):
 
 @pytest.mark.parametrize("name", PUBLISHED)
 @torch.no_grad()
-def test_what_is_read_does_not_change_what_comes_out(name):
+def test_readings_do_not_change_the_results(name):
     """The fused kernel and the written-out probabilities are one arithmetic; only what was wanted comes back."""
     network, batch = network_of(name), random_batch(BATCH, 2)
     plain, read = network(batch, Wanted()), network(batch, everything(network))
@@ -201,7 +201,7 @@ def test_left_out_masks_and_types_mean_that_all_is_real_and_of_type_0(name):
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
-def test_what_cannot_be_read_is_refused_in_words(name):
+def test_unreadable_inputs_are_errors_with_the_reason(name):
     network, batch = network_of(name), random_batch(((5, 4),), 12)
     with pytest.raises(RequestError, match="cannot run without regions"):
         network(Inputs(batch.ids, batch.mask), Wanted())

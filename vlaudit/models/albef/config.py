@@ -12,7 +12,7 @@ from vlaudit.errors import CheckpointError
 
 Layout = Literal["pretraining", "retrieval"]
 HEAD_WIDTH = 64
-"""Components of one attention head in every published model; a file's shapes do not tell it."""
+"""Components of one attention head in every published model; it cannot be read from shapes."""
 
 _VISION_FIELDS = {
     "image_size": "vision.image_res",
@@ -48,7 +48,7 @@ _REQUIRED = {
 
 @runtime_checkable
 class HasShape(Protocol):
-    """Anything with a shape: a tensor, or what a file says about one that was not read yet."""
+    """Anything with a shape: a tensor, or a file's entry for one that was not read yet."""
 
     @property
     def shape(self) -> Sequence[int]:
@@ -149,7 +149,7 @@ class AlbefConfig:
         return cls._from_flat(values)
 
     def to_json(self) -> dict[str, Any]:
-        """Return what `from_json` reads."""
+        """Return the input of `from_json`."""
         return {
             "bert": {"hidden_act": "gelu"} | _named(self.text, _TEXT_FIELDS),
             "vision": _named(self.vision, _VISION_FIELDS),
@@ -331,6 +331,6 @@ def _shape(tensors: Mapping[str, HasShape], key: str, axes: int) -> tuple[int, .
 
 
 def _count(tensors: Iterable[str], prefix: str) -> int:
-    """Return how many numbered modules there are below `prefix`; a gap shows later, as missing keys."""
+    """Return the number of numbered modules below `prefix`; a gap shows later, as missing keys."""
     numbered = re.compile(re.escape(prefix) + r"(\d+)\.")
     return len({found[1] for key in tensors if (found := numbered.match(key))})

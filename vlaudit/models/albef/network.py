@@ -163,7 +163,7 @@ class Albef(nn.Module, Towers):
 
     @property
     def layout(self) -> Layout:
-        """What it reads and what can be read.
+        """Inputs and readable outputs.
 
         Text stage 0 is the normalized embeddings; text layers before `fused_from` never see the image. Image stage 0
         is patches, [CLS] and positions; the last image stage precedes the final norm. Attention of text on text is the

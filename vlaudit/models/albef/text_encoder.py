@@ -30,7 +30,7 @@ class Embeddings(nn.Module):
         """Return the input of layer 0."""
         length, most = input_ids.shape[1], self.position_embeddings.num_embeddings
         if length > most:
-            raise RequestError(f"input_ids must have at most {most} tokens a caption, got {length}")
+            raise RequestError(f"input_ids must have at most {most} tokens per caption, got {length}")
         words = self.word_embeddings(input_ids) + self.token_type_embeddings.weight[0]
         summed: Tensor = self.LayerNorm(words + self.position_embeddings.weight[:length])
         return summed

@@ -116,7 +116,7 @@ def attention_positions(subject: Subject) -> Iterator[str]:
 def _reads_embeddings(subject: Subject, reading: Attention) -> bool:
     capabilities = subject.adapter.capabilities
     if capabilities.architecture == "cross-attention" and reading.queries != reading.keys:
-        return False  # its text reads the last states of the image, from whatever layer on
+        return False  # every such layer reads the last states of the image
     first = capabilities.layers(reading)[0]
     both = (capabilities.hidden.get(modality, ()) for modality in (reading.queries, reading.keys))
     return all(stages[:2] == (0, first + 1) for stages in both)

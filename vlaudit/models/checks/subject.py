@@ -1,4 +1,4 @@
-"""An adapter under test, and what checks ask it: the probe samples, and pairs of samples that differ in one place."""
+"""An adapter under test, with probe samples and pairs of samples that differ in one place."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Subject:
 
     @property
     def made(self) -> object:
-        """The object under test; what making it raised is raised again, without another attempt."""
+        """The object under test; an exception from making it is raised again, without another attempt."""
         made, error = self._made
         if error is not None:
             raise error
@@ -97,7 +97,7 @@ class Subject:
             raise SkipTest("the adapter declares no visual unit: it reads no image")
 
     def difference(self, one: Trace, other: Trace, readings: Iterable[Reading] | None = None) -> str | None:
-        """Return which reading differs by more than the tolerance, or None."""
+        """Return the first reading that differs by more than the tolerance, as text, or None."""
         for reading in self.readings if readings is None else readings:
             if gap := self.gap(reading, one[reading], other[reading]):
                 return gap

@@ -15,7 +15,7 @@ from vlaudit.models.checks.subject import Subject
 Check = Callable[[Subject], Iterator[str]]
 
 _REQUIRED: tuple[Check, ...] = (contract.is_an_adapter, contract.plain_samples_are_answered, contract.shapes)
-"""What every later check relies on."""
+"""Checks that every later check relies on."""
 
 # Most fundamental first: where several fail, the first explains the others.
 _CHECKS: tuple[Check, ...] = (
@@ -120,7 +120,7 @@ def adapter_checks(
             check()
 
     `adapter` is an adapter, or a class or function without arguments that makes one, which is called once, when the
-    first check runs. `expected_failures` maps the id of a check to the reason why it is known to fail; that it passes
+    first check runs. `expected_failures` maps the id of a check to the reason why it is known to fail; a pass
     is then a failure. `tolerance` (absolute) is that of answers that must be equal.
 
     The checks use four small samples made of the adapter's own vocabulary, and changes of one word or one box of them.

@@ -25,7 +25,7 @@ class BertNetwork(TransformersNetwork):
 
     @property
     def layout(self) -> Layout:
-        """What it reads and what can be read: text alone."""
+        """Inputs and readable outputs: text alone."""
         layers = tuple(range(self.model.config.num_hidden_layers))
         return one_stack_layout(
             self.model.config,

@@ -19,7 +19,7 @@ class BlipNetwork(TransformersNetwork):
 
     @property
     def layout(self) -> Layout:
-        """What it reads and what can be read."""
+        """Inputs and readable outputs."""
         return cross_attention_layout(self.model.config, max_length=35, pixels=self.pixels, words=False)
 
     def text_stage(self, ids: Tensor, mask: Tensor, wanted: Wanted) -> Stage:

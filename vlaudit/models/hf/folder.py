@@ -32,7 +32,7 @@ _SETTINGS = (
     *("hidden_dropout_prob", "attention_probs_dropout_prob"),
     *("image_size", "patch_size", "num_channels", "qkv_bias", "visual_embedding_dim", "image_text_hidden_size"),
 )
-"""Settings that are read from a config, of whatever class; every other one is ignored."""
+"""Settings that are read from the config of any class; every other one is ignored."""
 _MOST = {"num_hidden_layers": 1000}
 _MOST_OTHERWISE = 2**24
 """Bounds of sizes: the class is built from an untrusted config before its tensors are compared."""
@@ -60,12 +60,12 @@ class Kind:
 
     @property
     def required(self) -> tuple[str, ...]:
-        """What a config must state: its tables, or the sizes without which the class would take its defaults."""
+        """Entries that a config must state: its tables, or the sizes for which the class has defaults."""
         return tuple(filter(None, self.sections)) or ("vocab_size", "hidden_size", "num_attention_heads")
 
 
 def bert_aliases(base: str) -> dict[str, str]:
-    """Return second name -> first name of what BERT's word head shares, in an encoder called `base`."""
+    """Return second name -> first name of the tensors that BERT's word head shares, in an encoder called `base`."""
     return {
         "cls.predictions.decoder.weight": f"{base}.embeddings.word_embeddings.weight",
         "cls.predictions.decoder.bias": "cls.predictions.bias",
@@ -89,7 +89,7 @@ def choose_kind(kinds: Sequence[Kind], checkpoint: Path) -> Kind:
 
 
 def model_type(checkpoint: Path) -> str | None:
-    """Return the `model_type` of the config.json in a folder or beside a file; None where nothing says one."""
+    """Return the `model_type` of the config.json in a folder or next to a file; None where none is stated."""
     folder = folder_of(checkpoint)
     if not (folder / "config.json").is_file():
         return None
@@ -165,7 +165,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise CheckpointError(
             f"checkpoint {folder}: it has no config.json, without which transformers' classes cannot be built; put the "
-            "config.json of the model beside its weights"
+            "config.json of the model next to its weights"
         ) from None
     except (OSError, ValueError) as error:
         raise CheckpointError(f"config {path}: it could not be read as JSON: {error}") from None

@@ -1,4 +1,4 @@
-"""A class of transformers as a network: what it declares and returns, as layouts, stages and streams."""
+"""A class of transformers as a network: its layout, stages and streams."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def one_stack_layout(config: Any, **declared: Any) -> Layout:
 
 
 def run_one_stack(encoder: Any, inputs: Inputs, wanted: Wanted, **images: Any) -> Streams:
-    """Run an encoder whose positions are the caption's and then the image's, and slice what it returns.
+    """Run an encoder whose positions are the caption's and then the image's, and slice its output.
 
     `images` are the arguments by which the class receives the image. Stage 0 is the embeddings, stage i + 1 the output
     of layer i; one softmax runs over both modalities.
@@ -78,7 +78,7 @@ def cross_attention_layout(config: Any, max_length: int, **declared: Any) -> Lay
 
 
 def run_stage(encoder: Any, modality: Modality, wanted: Wanted, **given: Any) -> Stage:
-    """Run one encoder of two with the arguments `given`, and keep what is wanted of it.
+    """Run one encoder of two with the arguments `given`, and keep the requested states and attention.
 
     Attention on its own `modality` is its self-attention, on the other one its cross-attention.
     """
@@ -92,6 +92,6 @@ def run_stage(encoder: Any, modality: Modality, wanted: Wanted, **given: Any) ->
 
 
 def _requested(wanted: Wanted) -> dict[str, bool]:
-    """Return the arguments by which a class returns what is wanted."""
+    """Return the arguments by which a class returns the requested states and attention."""
     states, attention = bool(wanted.states), bool(wanted.attention)
     return {"output_attentions": attention, "output_hidden_states": states, "return_dict": True}

@@ -27,7 +27,7 @@ class ViltNetwork(TransformersNetwork):
 
     @property
     def layout(self) -> Layout:
-        """What it reads and what can be read."""
+        """Inputs and readable outputs."""
         return one_stack_layout(self.model.config, pixels=self.pixels, words=False, match=None)
 
     def forward(self, inputs: Inputs, wanted: Wanted) -> Streams:
@@ -55,7 +55,7 @@ class ViltWords(ViltNetwork):
 
     @property
     def layout(self) -> Layout:
-        """What it reads and what can be read."""
+        """Inputs and readable outputs."""
         return replace(super().layout, words=True)
 
     def word_logits(self, states: Float[Tensor, "*batch width"]) -> Float[Tensor, "*batch vocabulary"]:
@@ -69,7 +69,7 @@ class ViltRanking(ViltNetwork):
 
     @property
     def layout(self) -> Layout:
-        """What it reads and what can be read."""
+        """Inputs and readable outputs."""
         return replace(super().layout, match="score")
 
     def match_logits(self, streams: Streams) -> Float[Tensor, "batch 1"]:

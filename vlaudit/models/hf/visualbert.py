@@ -21,7 +21,7 @@ class VisualBertNetwork(TransformersNetwork):
 
     @property
     def layout(self) -> Layout:
-        """What it reads and what can be read."""
+        """Inputs and readable outputs."""
         return one_stack_layout(self.model.config, region_width=self.model.config.visual_embedding_dim)
 
     def forward(self, inputs: Inputs, wanted: Wanted) -> Streams:

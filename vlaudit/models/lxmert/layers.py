@@ -30,7 +30,7 @@ class RegionEmbeddings(nn.Module):
     def forward(
         self, features: Float[Tensor, "batch regions features"], boxes: Float[Tensor, "batch regions 4"]
     ) -> Float[Tensor, "batch regions width"]:
-        """Return what enters the first relation layer."""
+        """Return the input of the first relation layer."""
         looks: Tensor = self.visn_layer_norm(self.visn_fc(features))
         places: Tensor = self.box_layer_norm(self.box_fc(boxes))
         return (looks + places) / 2

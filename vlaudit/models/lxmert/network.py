@@ -65,10 +65,10 @@ class Answers(nn.Module):
 class Lxmert(nn.Module):
     """LXMERT for pretraining, a `RegionNetwork` whose state dict has the published keys without `module.`.
 
-    It is kept instead of transformers' class for two reasons. Parity: the official pretraining file holds what that
-    class renames, and the goldens read every state and attention, of which the class returns only some. Speed: it runs
-    the fused kernel in layers whose attention is not read, where the class has only the plain one. Folders of
-    transformers load into it, and a test holds it equal to the class.
+    It is kept instead of transformers' class for two reasons. Parity: that class renames tensors of
+    the official pretraining file, and returns only some of the states and attention that the goldens read. Speed: it
+    runs the fused kernel in layers whose attention is not read, where the class has only the plain one. Folders of
+    transformers load into it, and a test compares it with the class.
 
     Where `present` is None, every region is attended, as in the official code, which always has 36. With it, padded
     regions get a probability of exactly zero, equal to the official pass over the real regions alone.
@@ -87,7 +87,7 @@ class Lxmert(nn.Module):
 
     @property
     def layout(self) -> Layout:
-        """What it reads and what can be read; cross layers are numbered after the longer stack."""
+        """Inputs and readable outputs; cross layers are numbered after the longer stack."""
         config = self.config
         cross = tuple(range(config.first_cross_layer, config.first_cross_layer + config.cross_layers))
         language, relation = tuple(range(config.language_layers)), tuple(range(config.relation_layers))

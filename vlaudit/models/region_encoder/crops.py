@@ -18,8 +18,8 @@ def crops_of(images: Iterable[tuple[Image, Sequence[Box]]], side: int) -> UInt8[
     """Return every box of every image, in order, stretched to a square of `side` pixels.
 
     A box includes every pixel that it touches, as in `Cover`. It is cropped before it is resized (bilinear,
-    antialiased), so that no pixel from outside the box contributes. The aspect ratio is lost, as it is no part of the
-    content. Crops are made on the CPU, where alone torch resizes 8-bit images, so they do not depend on the device.
+    antialiased), so that no pixel from outside the box contributes. The aspect ratio is lost, because it is no part of
+    the content. Crops are made on the CPU, where alone torch resizes 8-bit images, so they do not depend on the device.
     Raises `DataError` where a box holds no pixel of its image.
     """
     crops = [crop for image, boxes in images for crop in _crops(image, boxes, side)]

@@ -94,7 +94,7 @@ class RegionEncoder:
         return np.round(boxes * GRID) / np.float32(GRID)
 
     def encode(self, image: Image, boxes: Sequence[Box]) -> EncodedRegions:
-        """Encode the boxes of one image, whatever its size. Raises `DataError` for a box outside it."""
+        """Encode the boxes of one image of any size. Raises `DataError` for a box outside it."""
         return self.encode_many([(image, boxes)])[0]
 
     def encode_many(self, images: Sequence[tuple[Image, Sequence[Box]]]) -> list[EncodedRegions]:

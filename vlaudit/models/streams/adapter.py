@@ -51,7 +51,7 @@ CHECKED = 8192
 
 @dataclass(frozen=True)
 class _Checked:
-    """What is known of a sample before a pass: its tokenized caption, and why it cannot be read."""
+    """Checks of a sample before a pass: its tokenized caption, and the reason if it cannot be read."""
 
     caption: Encoding
     caption_fault: str | None
@@ -170,7 +170,7 @@ class EncoderAdapter(Loaded):
         return Trace(request.key, arrays, reader.captions[number].axis, axis)
 
     def _wanted(self, readings: frozenset[Reading]) -> Wanted:
-        """Unite what is read inside the pass."""
+        """Return the states and attention that these readings need from inside the pass."""
         attention: set[tuple[Modality, Modality, int]] = set()
         states: set[tuple[Modality, int]] = set()
         for reading in readings:
@@ -201,7 +201,7 @@ class EncoderAdapter(Loaded):
 
 
 def capabilities_of(layout: Layout) -> Capabilities:
-    """Return what a network of this layout can answer, in the terms of the model boundary."""
+    """Return the capabilities of a network of this layout."""
     fills = layout.match is not None and not layout.words
     declared: dict[type[Reading], bool] = {
         Words: layout.words or fills,

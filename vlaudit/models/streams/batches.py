@@ -23,7 +23,7 @@ from vlaudit.traces import ImageAxis
 
 
 class Row(NamedTuple):
-    """One row of a batch: a sample, and its caption as it is to be read."""
+    """One row of a batch: a sample, and the tokenized caption to read with it."""
 
     sample: Sample
     caption: Encoding

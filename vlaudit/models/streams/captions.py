@@ -36,7 +36,7 @@ class Encoding:
 
 @dataclass(frozen=True)
 class CaptionPolicy:
-    """How a family tokenizes captions; the default is BERT's: [CLS], the caption's pieces, [SEP].
+    """Caption tokenization of a family; the default is BERT's: [CLS], the caption's pieces, [SEP].
 
     `clean` rewrites the caption first and returns, for each character of the result, its index in the original.
     `most_words` is the longest cleaned caption in words (separated by spaces), where training cut it there.

@@ -1,4 +1,4 @@
-"""The contract between `EncoderAdapter` and a network: what a network receives, returns, and declares in its layout.
+"""The contract between `EncoderAdapter` and a network: inputs, results and layout of a network.
 
 A network is either joint (one pass over captions and images: `JointNetwork`) or staged (text and image are first
 encoded apart, so that each encoding can be reused: `StagedNetwork`). Heads are separate protocols (`WordHead`,
@@ -87,12 +87,12 @@ class Streams:
 
 @dataclass(frozen=True)
 class Layout:
-    """What a network reads and what can be read from it, in the terms of `Capabilities`.
+    """Inputs and readable outputs of a network, in the terms of `Capabilities`.
 
-    `max_length` counts the tokens of a caption, special ones included. `captions` is how captions are tokenized.
+    `max_length` counts the tokens of a caption, special ones included. `captions` tokenizes them.
     A network reads regions (`region_width` is the width of their features), pixels (`pixels`), or text alone (both
     None). `global_region`: the first region represents the whole image, with the mean of the other features.
-    `words`, `match`, `classes` (how many detector classes are predicted) and `features` declare its heads; `match` is
+    `words`, `match`, `classes` (number of predicted detector classes) and `features` declare its heads; `match` is
     "log-odds" for (no match, match) logits, "score" for a single logit.
     `fused_from` is the first text layer of a staged network that reads the image; layers before it never do.
     """
@@ -121,7 +121,7 @@ class JointNetwork(Protocol):
 
     @property
     def layout(self) -> Layout:
-        """What it reads and what can be read."""
+        """Inputs and readable outputs."""
         ...
 
     def forward(self, inputs: Inputs, wanted: Wanted) -> Streams:
@@ -135,7 +135,7 @@ class StagedNetwork(Protocol):
 
     @property
     def layout(self) -> Layout:
-        """What it reads and what can be read."""
+        """Inputs and readable outputs."""
         ...
 
     def text_stage(self, ids: Int[Tensor, "batch length"], mask: Int[Tensor, "batch length"], wanted: Wanted) -> Stage:
@@ -174,7 +174,7 @@ class MatchHead(Protocol):
     """A network that scores whether caption and image belong together (`Layout.match`)."""
 
     def match_logits(self, streams: Streams) -> Float[Tensor, "batch labels"]:
-        """Return (no match, match) in this order, whatever the checkpoint's own, or a single logit that ranks."""
+        """Return (no match, match) in this order, also if the checkpoint's differs, or a single logit that ranks."""
         ...
 
 

@@ -22,7 +22,7 @@ Held = TypeVar("Held", Stage, Streams)
 
 
 class Needs(NamedTuple):
-    """Stages that a request needs besides text: the image encoding, and the fusion of both."""
+    """Stages that a request needs in addition to text: the image encoding, and the fusion of both."""
 
     image: bool = True
     fusion: bool = True
@@ -38,7 +38,7 @@ class Pass(Generic[Held]):
 
 @dataclass(frozen=True)
 class Passes:
-    """All that ran for a batch; a joint network has only `fused`, and a stage that was not needed is None."""
+    """The passes of a batch; a joint network has only `fused`, and a stage that was not needed is None."""
 
     fused: Pass[Streams] | None
     text: Pass[Stage] | None = None
@@ -139,7 +139,7 @@ class StagedPasses:
 
 
 def _split(wanted: Wanted, fused_from: int) -> tuple[Wanted, Wanted, Wanted]:
-    """Split what is wanted into what the text, the image and the fusion stage hold."""
+    """Split a request into the parts for the text, the image and the fusion stage."""
     image = Wanted(
         frozenset(each for each in wanted.attention if each[0] == "image"),
         frozenset(each for each in wanted.states if each[0] == "image"),

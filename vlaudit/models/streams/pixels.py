@@ -24,11 +24,11 @@ LONGEST = 1333 / 800
 
 @dataclass(frozen=True)
 class PixelLayout:
-    """How an image becomes patches of `patch` pixels a side: RGB, PIL bicubic, scaled to 0..1, normalized.
+    """Preprocessing of an image into patches of `patch` pixels per side: RGB, PIL bicubic, scaled to 0..1, normalized.
 
-    By default the image is resized to a square of `size` pixels, whatever its aspect ratio. With `keep_aspect` its
-    shorter side becomes `size` (less where the longer one would exceed 1333/800 of it), and both are rounded down to
-    whole patches, as in ViLT.
+    By default the image is resized to a square of `size` pixels, which changes its aspect ratio. With `keep_aspect`
+    its shorter side becomes `size` (less where the longer one would exceed 1333/800 of it), and both are rounded down
+    to whole patches, as in ViLT.
     """
 
     size: int
@@ -89,6 +89,6 @@ def pixel_fault(image: Image | None, layout: PixelLayout) -> str | None:
     if 0 in layout.grid(image):
         return (
             f"its image of {image.width} x {image.height} pixels is too narrow: resized to at most "
-            f"{int(LONGEST * layout.size)} pixels a side, it is thinner than a patch of {layout.patch}"
+            f"{int(LONGEST * layout.size)} pixels per side, it is thinner than a patch of {layout.patch}"
         )
     return None

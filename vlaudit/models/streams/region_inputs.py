@@ -44,7 +44,7 @@ def _fault(region: Region, image: Image, layout: Layout, encoder: RegionEncoder 
             return None
         return (
             "has no features, and this checkpoint comes without an encoder for pixels; give features=FILE with the "
-            "data (what changes the pixels of an image, but for covering and blanking, cannot be asked of stored ones)"
+            "data (stored features allow no change of pixels other than covering and blanking)"
         )
     if len(region.features) != layout.region_width:
         return f"has {len(region.features)} features, this checkpoint reads {layout.region_width}"

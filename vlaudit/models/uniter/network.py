@@ -176,7 +176,7 @@ class Uniter(nn.Module):
 
     @property
     def layout(self) -> Layout:
-        """What it reads and what can be read: four slices of one attention in every layer."""
+        """Inputs and readable outputs: four slices of one attention in every layer."""
         layers, stages = tuple(range(self.config.layers)), tuple(range(self.config.layers + 1))
         return Layout(
             architecture="single-stream",

@@ -101,7 +101,7 @@ class VoltaConfig(BaseModel):
         return cls.from_json(published_fields(name))
 
     def to_json(self) -> dict[str, Any]:
-        """Return what `from_json` reads."""
+        """Return the input of `from_json`."""
         return self.model_dump(mode="json", exclude_none=True)
 
     @model_validator(mode="after")
@@ -182,7 +182,7 @@ class VoltaConfig(BaseModel):
 
     @property
     def single_stream(self) -> bool:
-        """Whether text and regions share one softmax."""
+        """True if text and regions share one softmax."""
         return bool(set(self.tt_attn_sublayers) & set(self.tv_attn_sublayers))
 
     def touched(self, number: int) -> frozenset[Modality]:

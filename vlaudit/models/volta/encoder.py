@@ -122,41 +122,43 @@ class Intermediate(Paired):
 
 
 class Attention(nn.Module):
-    """An attention sublayer: every modality that asks reads the keys of those it asks under one softmax.
+    """An attention sublayer: the keys of all modalities that a modality attends to are under one softmax.
 
-    Both directions read what enters the sublayer. Where all is shared and both modalities ask both, caption and
-    regions are one sequence.
+    Both directions read the input of the sublayer. Where weights are shared and both modalities attend to both, caption
+    and regions are one sequence. `sources` maps the modality of queries to those of their keys.
     """
 
     def __init__(self, config: VoltaConfig, number: int) -> None:
         super().__init__()
-        self.asked: dict[Modality, tuple[Modality, ...]] = {
-            asks: answers
-            for asks in MODALITIES
-            if (answers := tuple(m for m in MODALITIES if number in config.kind(KINDS[asks, m])))
+        self.sources: dict[Modality, tuple[Modality, ...]] = {
+            queries: keys
+            for queries in MODALITIES
+            if (keys := tuple(m for m in MODALITIES if number in config.kind(KINDS[queries, m])))
         }
         shared = number in config.shared_sublayers
         inner = dict.fromkeys(MODALITIES, config.hidden_size)
-        self.attention_self = Projections(config, self.asked, shared=shared)
-        self.attention_output = Residual(config, self.asked, inner, shared=shared)
-        self.joint = self.attention_self.shared and all(len(answers) == 2 for answers in self.asked.values())
+        self.attention_self = Projections(config, self.sources, shared=shared)
+        self.attention_output = Residual(config, self.sources, inner, shared=shared)
+        self.joint = self.attention_self.shared and all(len(keys) == 2 for keys in self.sources.values())
 
     def forward(self, states: States, masks: Masks, weights: Collection[Pair] = ()) -> tuple[States, Probabilities]:
         """Return the states after the sublayer, and the probabilities of the pairs that `weights` names."""
         if self.joint:
             return self._joint(states, masks, weights)
-        parts = {m: [self.attention_self.split(n, m, states[m]) for n in ("query", "key", "value")] for m in self.asked}
+        parts = {
+            m: [self.attention_self.split(n, m, states[m]) for n in ("query", "key", "value")] for m in self.sources
+        }
         following = dict(states)
         probabilities: dict[Pair, Tensor] = {}
-        for asks, answers in self.asked.items():
-            key, value = (torch.cat([parts[m][part] for m in answers], dim=2) for part in (1, 2))
-            mask = torch.cat([masks[m] for m in answers], dim=-1)
-            wanted = [m for m in answers if (asks, m) in weights]
-            context, written = attend(parts[asks][0], key, value, mask, weights=bool(wanted))
-            following[asks] = self.attention_output(asks, merge_heads(context), states[asks])
+        for queries, keys in self.sources.items():
+            key, value = (torch.cat([parts[m][part] for m in keys], dim=2) for part in (1, 2))
+            mask = torch.cat([masks[m] for m in keys], dim=-1)
+            wanted = [m for m in keys if (queries, m) in weights]
+            context, written = attend(parts[queries][0], key, value, mask, weights=bool(wanted))
+            following[queries] = self.attention_output(queries, merge_heads(context), states[queries])
             if written is not None:
-                slices = torch.split(written, [states[m].shape[1] for m in answers], dim=-1)
-                probabilities |= {(asks, m): part for m, part in zip(answers, slices, strict=True) if m in wanted}
+                slices = torch.split(written, [states[m].shape[1] for m in keys], dim=-1)
+                probabilities |= {(queries, m): part for m, part in zip(keys, slices, strict=True) if m in wanted}
         return following, probabilities
 
     def _joint(self, states: States, masks: Masks, weights: Collection[Pair]) -> tuple[States, Probabilities]:
@@ -168,9 +170,9 @@ class Attention(nn.Module):
         if written is None:
             return following, {}
         slices = {
-            (asks, answers): part
-            for asks, rows in zip(MODALITIES, torch.split(written, lengths, dim=2), strict=True)
-            for answers, part in zip(MODALITIES, torch.split(rows, lengths, dim=3), strict=True)
+            (queries, keys): part
+            for queries, rows in zip(MODALITIES, torch.split(written, lengths, dim=2), strict=True)
+            for keys, part in zip(MODALITIES, torch.split(rows, lengths, dim=3), strict=True)
         }
         return following, {pair: slices[pair] for pair in weights}
 
@@ -228,11 +230,11 @@ class Encoder(nn.Module):
         attention: Collection[tuple[Modality, Modality, int]] = (),
         kept: Collection[tuple[Modality, int]] = (),
     ) -> Sublayers:
-        """Run the sublayers; `attention` and `kept` select, by sublayer, what is returned besides the last states."""
+        """Run the sublayers; `attention` and `kept` select, by sublayer, the states and attention to return."""
         stages = {(m, 0): state for m, state in states.items() if (m, 0) in kept}
         written: dict[tuple[Modality, Modality, int], Tensor] = {}
         for number, sublayer in enumerate(self.layer):
-            pairs = [(asks, answers) for asks, answers, at in attention if at == number]
+            pairs = [(queries, keys) for queries, keys, at in attention if at == number]
             states, probabilities = sublayer(states, masks, pairs)
             written |= {(*pair, number): tensor for pair, tensor in probabilities.items()}
             stages |= {(m, number + 1): state for m, state in states.items() if (m, number + 1) in kept}

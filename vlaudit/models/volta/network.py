@@ -81,7 +81,7 @@ class VoltaNetwork(nn.Module):
 
     @property
     def layout(self) -> Layout:
-        """What it reads and what can be read."""
+        """Inputs and readable outputs."""
         return self._layout
 
     def _described(self) -> Layout:
