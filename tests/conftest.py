@@ -1,4 +1,4 @@
-"""How the tests run: stricter than users do.
+"""Settings of the tests, stricter than those of a run.
 
 Array annotations are checked at run time, a warning is an error, and Hypothesis never judges by time.
 """
@@ -12,10 +12,10 @@ import pytest
 
 TESTS = Path(__file__).parent
 
-# No doctests are looked for in these: outside packages, two of the same name cannot be imported.
+# Doctests are not collected in these: outside packages, two of the same name cannot be imported.
 collect_ignore_glob = ["*conftest.py"]
 
-# Every room that holds arrays; the plugin has none, and its generator hooks must stay generators.
+# Every package with arrays; the plugin has none, and its generator hooks must stay generators.
 ROOMS = [
     f"vlaudit.{path.stem}"
     for path in sorted((TESTS.parent / "vlaudit").iterdir())

@@ -144,7 +144,7 @@ def test_the_number_for_a_value_outside_depends_on_the_nearer_bound():
 
 @pytest.mark.parametrize("truth", [0.75, 0.9])
 def test_the_stated_number_of_images_usually_decides(truth):
-    """Draw an undecided criterion, take what it asks for as if its value were true, and look how often it decides."""
+    """Simulate an inconclusive criterion with the stated number of images and count the decisions."""
     rng, bound = np.random.default_rng(1), criterion(alpha=0.01, at_least=0.8)
     decided = early = asked = 0
     for _ in range(40):

@@ -1,4 +1,4 @@
-"""Before its first pass an audit imports only what it needs, and threads of torch are told to sleep."""
+"""Before its first pass an audit imports only what it needs, and idle threads of torch sleep."""
 
 import json
 import os
@@ -61,7 +61,7 @@ def test_nothing_slow_is_imported_and_threads_sleep_while_they_wait(tmp_path):
 def before_torch(monkeypatch):
     monkeypatch.delitem(sys.modules, "torch", raising=False)
     for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME"):
-        monkeypatch.setenv(name, "")  # restored afterwards, whatever is set here
+        monkeypatch.setenv(name, "")  # restored afterwards
         monkeypatch.delenv(name)
     return monkeypatch
 

@@ -1,4 +1,4 @@
-"""The rooms import only what stands above them (DESIGN of the layers: see CONTRIBUTING.md)."""
+"""Packages import only from layers above their own (see CONTRIBUTING.md)."""
 
 import ast
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SIBLINGS = ("datasets", "perturbations", "models", "measures", "statistics", "probes")
-# From the ground up; rooms on one line do not import each other, unless they are one layer of single modules.
+# Lowest layer first; packages of one layer do not import each other, unless they are all single modules.
 LAYERS = (
     ("errors", "seeds", "toml_files", "openmp"),
     ("samples", "traces", "tables"),
@@ -21,15 +21,15 @@ LAYERS = (
     ("auditing",),
     ("plugin",),
 )
-LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
-EDGE = {"__init__", "__main__"}  # the package's front doors may name every room
+LEVEL = {package: level for level, layer in enumerate(LAYERS) for package in layer}
+EDGE = {"__init__", "__main__"}  # entry points may import every package
 
 
 def modules():
     return sorted((ROOT / "vlaudit").rglob("*.py"))
 
 
-def room_of(path):
+def package_of(path):
     return path.relative_to(ROOT / "vlaudit").parts[0].removesuffix(".py")
 
 
@@ -39,30 +39,30 @@ def imported(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: relative imports hide the room"
+            assert node.level == 0, f"{path}: relative imports hide the package"
             yield node.module
             if node.module == "vlaudit":
                 yield from (f"vlaudit.{alias.name}" for alias in node.names)
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_room_imports_only_rooms_above(path):
-    room = room_of(path)
+def test_a_package_imports_only_packages_above(path):
+    package = package_of(path)
     for name in imported(path):
         parts = name.split(".")
-        if parts[0] != "vlaudit" or len(parts) == 1 or room in EDGE:
+        if parts[0] != "vlaudit" or len(parts) == 1 or package in EDGE:
             continue
         other = parts[1]
-        assert room in LEVEL, f"{room} is no room: name it in the layers, or put the module into one"
-        assert other in LEVEL, f"{path} imports {name}, which is in no room"
-        sibling = room in SIBLINGS and other in SIBLINGS and room != other
-        assert LEVEL[other] <= LEVEL[room], f"{room} must not import {other}, which stands below"
-        assert not sibling, f"{room} must not import its sibling {other}"
+        assert package in LEVEL, f"{package} is in no layer: add it to LAYERS"
+        assert other in LEVEL, f"{path} imports {name}, which is in no layer"
+        sibling = package in SIBLINGS and other in SIBLINGS and package != other
+        assert LEVEL[other] <= LEVEL[package], f"{package} must not import {other}, which is in a higher layer"
+        assert not sibling, f"{package} must not import its sibling {other}"
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
 def test_only_the_plugin_imports_pytest(path):
-    if room_of(path) != "plugin":
+    if package_of(path) != "plugin":
         assert not [name for name in imported(path) if name.split(".")[0] in {"pytest", "_pytest"}]
 
 

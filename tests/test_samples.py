@@ -89,7 +89,7 @@ def test_an_image_of_another_size_than_stated_is_an_error():
         ({"phrases": (Phrase("p", 3, 80, "people"),)}, "9 characters, got 3:80"),
         ({"slots": (Slot(5, 5, "color"),)}, "9 characters, got 5:5"),
         ({"hidden_phrases": (Span(-1, 2),)}, "got -1:2"),
-        ({"phrases": (Phrase("p", 0, 2, "people", ("nobody",)),)}, "'nobody'"),
+        ({"phrases": (Phrase("p", 0, 2, "people", ("missing",)),)}, "'missing'"),
         ({"relations": (Relation("a", "on", "b"),)}, "'a'"),
         ({"regions": (Region("a", Box(0, 0, 1, 1), "x"),) * 2}, "same id"),
         ({"slots": (Slot(2, 5, "color", (), "pink", ("red", "blue")),)}, "one of its choices .red, blue., got 'pink'"),
@@ -147,7 +147,7 @@ def test_equal_pixels_under_two_ids_are_one_image(shades, differ):
 
 
 def test_neither_partner_nor_world_make_two_samples_differ():
-    """They are known about a sample, and not part of what a model reads."""
+    """They are no inputs of a model."""
     one = sample()
     assert replace(one, partner=sample("a cat"), world=object()) == one
 

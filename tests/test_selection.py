@@ -39,7 +39,7 @@ BALL = Box(0, 0, 3, 3)
 
 
 def toys(ball=BALL):
-    """Return a photo, 10 by 10 pixels, of a ball and a cup, of which only the ball has a box."""
+    """Return a photo, 10 by 10 pixels, of a ball and a cup; only the ball has a box."""
     image = Image.from_array(np.zeros((10, 10, 3), np.uint8))
     return Sample("s", "i", image, CAPTION, (Region("ball", ball, "ball"),), slots=SLOTS)
 

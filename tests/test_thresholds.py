@@ -64,7 +64,7 @@ def test_the_more_specific_table_wins_entry_by_entry(tmp_path):
 
 
 def test_a_family_wins_over_its_architecture_and_that_over_any(tmp_path):
-    """Whatever the data: `[desirable.two-stream.any...]` is more specific than `[desirable.any.coco...]`."""
+    """For any data: `[desirable.two-stream.any...]` is more specific than `[desirable.any.coco...]`."""
     keys = ("any.any", "any.coco", "two-stream.any", "two-stream.coco", "lxmert.any", "lxmert.coco")
     tables = [f"[desirable.{key}.mirror]\nside = {{ at_least = 0.{n}, {WHY} }}\n" for n, key in enumerate(keys, 1)]
     thresholds = read(tmp_path, HEAD + "".join(tables))

@@ -1,4 +1,4 @@
-"""The wheel carries what a user without a clone needs, and nothing else."""
+"""The wheel contains exactly the files that a user without a clone needs."""
 
 import subprocess
 import sys
@@ -26,7 +26,7 @@ def wheel(tmp_path_factory):
 
 
 def tracked(folder):
-    """Return the files of a folder that stand beside its code, as git has them, or skip where there is no git."""
+    """Return the data files of a folder as listed by git; skip without git."""
     try:
         listed = subprocess.run(
             ["git", "ls-files", folder],  # noqa: S607 (git, wherever it is)

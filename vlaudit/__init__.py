@@ -1,8 +1,8 @@
 """vlaudit: audit a vision-language checkpoint before it ships (`pytest audits/ --model albef`).
 
 `audit` runs the audits without pytest, `load` loads a model, `adapter_checks` and `check_adapter` check an adapter of
-one's own. The rooms below (`samples`, `traces`, `datasets`, `perturbations`, `models`) are public too; importing this
-module does no work.
+one's own. `samples`, `traces`, `datasets`, `perturbations` and `models` are public too; importing this module does no
+work.
 """
 
 from __future__ import annotations

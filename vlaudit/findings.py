@@ -1,6 +1,6 @@
 """Vocabulary of an audit (finding, design, case, criterion, verdict) and the decision rule.
 
-*Pass = the checkpoint has the stated desirable property.* A verdict always rests on an interval, never on a number.
+*Pass = the checkpoint has the stated desirable property.* A verdict is based on an interval, never on a number.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`vlaudit.audit` gives what a run of pytest gives, and says what is wrong before anything runs."""
+"""`vlaudit.audit` gives the results of a run of pytest, and reports errors before anything runs."""
 
 import re
 import subprocess
@@ -67,7 +67,7 @@ def folder(pytester):
 
 @pytest.fixture
 def run(folder):
-    """Return what audits toys by the function."""
+    """Return a function that audits toys."""
 
     def audit(models, **settings):
         given = {"limit": 60, "audits": ["test_looking.py"], "thresholds": "demands.toml", **settings}
@@ -77,7 +77,7 @@ def run(folder):
 
 
 def same(document):
-    """What must be equal: everything but time and the command."""
+    """Return everything of a document but time and the command."""
     values = document.model_dump(mode="json", exclude={"started", "seconds", "command"})
     for finding in values["findings"]:
         for criterion in finding["criteria"]:

@@ -1,4 +1,4 @@
-"""Models are loaded, and held against the data, before anything runs."""
+"""Models are loaded, and checked on the data, before anything runs."""
 
 from dataclasses import replace
 
@@ -27,7 +27,7 @@ def test_data_that_a_model_cannot_read_are_an_error_with_the_reason():
 
 
 def test_a_model_of_patches_is_not_started_on_missing_photos():
-    """Where features stand in for photos, only models of regions have something to read."""
+    """Data with features but no photos can be read by models of regions only."""
     absent = absent_image("photo", 40, 30)
     samples = [replace(sample, image=absent) for sample in saying("a dog", "a cat")]
     albef = ModelOptions("albef", "albef")

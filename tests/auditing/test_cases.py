@@ -20,7 +20,7 @@ def audit(column="own.p", **settings):
 
 @pytest.fixture
 def module():
-    """A module of tests, none of which is a test of this one."""
+    """A module of tests that are not collected here."""
 
     @audit()
     def test_plain(judge):

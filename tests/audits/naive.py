@@ -1,4 +1,4 @@
-"""A second answer to execution, written to be read: one request at a time, nothing merged, nothing batched."""
+"""Reference implementation of execution: one request at a time, nothing merged, nothing batched."""
 
 from collections import Counter
 
@@ -31,7 +31,7 @@ def measure(design, samples, model, seed=0):
 
 
 def _chosen(design, candidates, seed):
-    """Return the first candidate that can be made, with its requests; else None, and why the first cannot."""
+    """Return the first candidate that can be made, with its requests; otherwise None and the first reason."""
     reasons = []
     for unit in candidates:
         if reason := design.measure.refusal(unit):

@@ -1,4 +1,4 @@
-"""Small ALBEFs that know the words of the scene world: untrained, and with the way from image to text cut."""
+"""Small ALBEFs with the vocabulary of the scene world: untrained, and without a path from image to text."""
 
 from functools import cache
 

@@ -8,7 +8,7 @@ from vlaudit.auditing.options import ModelOptions, Options
 from vlaudit.auditing.run import Run
 from vlaudit.thresholds import Thresholds, read_thresholds
 
-# 60 images are too few for a share of 0.05 among 34 criteria; each is judged at 0.05 here, which is what it asks for
+# 60 images are too few for a share of 0.05 among 34 criteria; each is judged alone at 0.05 here
 ALONE = 0.05
 
 

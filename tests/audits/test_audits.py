@@ -1,4 +1,4 @@
-"""Each audit passes the model that grounds and fails the one that never looks; broken ALBEFs fail what they must."""
+"""Each audit passes the grounded toy and fails the blind one; defective ALBEFs fail the criteria of the defect."""
 
 import importlib
 import inspect
@@ -139,7 +139,7 @@ def test_the_blind_toy_links_no_phrase():
 
 
 def test_a_model_that_cannot_read_the_stimuli_is_not_judged_on_them():
-    """The blind toy names no colour, so nothing is said about colours; asked all the same, it fails."""
+    """The blind toy names no colour, so colours are not judged; judged without competence, it fails."""
     found = outcomes("color_bias", BLIND)
     assert {found[criterion] for criterion in CRITERIA["color_bias"] - {"match_under_gray"}} == {"not applicable"}
     asked = outcomes("color_bias", BLIND, competent=False)
@@ -152,7 +152,7 @@ def test_a_model_that_cannot_read_the_stimuli_is_not_judged_on_them():
 
 @pytest.mark.parametrize("finding", FINDINGS)
 def test_an_untrained_albef_passes_nothing_that_shows_a_skill(finding, untrained):
-    """Whatever needs no skill (nothing changes where nothing is seen) may hold; the rest fails or does not apply."""
+    """Criteria that need no skill (invariances) may pass; the others fail or do not apply."""
     skilless = {"sideless_invariance", "match_under_gray"}
     found = outcomes(finding, untrained)
     assert set(found) == CRITERIA[finding]
@@ -160,7 +160,7 @@ def test_an_untrained_albef_passes_nothing_that_shows_a_skill(finding, untrained
     passed = {criterion for criterion, outcome in found.items() if outcome == "pass"} - skilless
     assert passed <= {
         "image_moves_text"
-    }  # random weights mix the image in too; that they make no use of it shows above
+    }  # random weights mix the image in too; the test above shows that they do not use it
 
 
 def test_an_untrained_albef_would_fail_criteria_that_need_competence(untrained):
@@ -221,7 +221,7 @@ def test_tables_have_the_columns_that_their_designs_state(finding, untrained):
 
 
 def test_words_without_choices_are_refused_and_nothing_passes():
-    """A kind of slot that nothing is known about; with the truth as its only candidate, every model would be right."""
+    """A kind of slot without choices: with the truth as the only candidate, every model would be right."""
     unknown = [replace(one, slots=tuple(replace(slot, choices=()) for slot in one.slots)) for one in samples()[:9]]
     some = [case for case in cases("text_dominance") if case.design.id == "text_dominance.words"]
     done = small_runs.run_of(some, GROUNDED, unknown)
@@ -253,7 +253,7 @@ def test_cases_are_counted_as_the_tests_are_parametrized():
 
 @pytest.mark.parametrize("finding", FINDINGS)
 def test_planned_batches_give_what_single_requests_give(finding, untrained):
-    """A second answer to execution: nothing merged, nothing batched."""
+    """Compare with the reference implementation: nothing merged, nothing batched."""
     few = samples()[:4]
     for design in designs(finding).values():
         alone, units = naive.measure(design, few, untrained)
@@ -290,7 +290,7 @@ def test_every_test_explains_its_criterion(finding):
 
 
 def test_criteria_are_named_as_pytest_names_their_tests():
-    """The ids of pytest, less the model: what `-k`, thresholds and reports have in common."""
+    """They are the ids of pytest without the model, as used by `-k`, thresholds and reports."""
     command = [sys.executable, "-m", "pytest", str(AUDITS), "--collect-only", "-q", "--model", "toy-grounded"]
     done = subprocess.run(
         [*command, "-p", "no:cacheprovider"], cwd=AUDITS.parent, capture_output=True, text=True, check=False

@@ -1,4 +1,4 @@
-"""The published figures that audits show are those of the papers, as they were taken down beside the repository."""
+"""The published figures in the audits are those of the papers, as recorded next to the repository."""
 
 import tomllib
 from pathlib import Path
@@ -14,7 +14,7 @@ VALUE = Path(__file__).parents[3] / "shared" / "published" / "value.toml"
 @pytest.fixture(scope="module")
 def table_2():
     if not VALUE.is_file():
-        pytest.skip("the papers' figures do not lie beside the repository")
+        pytest.skip("the papers' figures are not available next to the repository")
     return tomllib.loads(VALUE.read_text(encoding="utf-8"))["coref"]
 
 

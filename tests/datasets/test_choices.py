@@ -1,4 +1,4 @@
-"""Slots know their answer and their choices; false words are named by nothing known about the photo."""
+"""Slots have an answer and choices; false words occur in no caption and no label of the photo."""
 
 from dataclasses import replace
 

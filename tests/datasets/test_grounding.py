@@ -1,4 +1,4 @@
-"""Slots of captions whose phrases are tied to regions: the noun of a phrase, its kind, and what a colour means."""
+"""Slots of captions whose phrases are linked to regions: the noun of a phrase, its kind, and links of colours."""
 
 import pytest
 
@@ -37,14 +37,14 @@ def slots(caption, **phrases):
     ],
 )
 def test_the_noun_of_a_phrase_is_its_head(phrase, noun, label):
-    """And gives the label of a region, where there is one."""
+    """It is also the label of the region, if there is one."""
     found = head(phrase)
     assert (found and phrase[slice(*found)]) == noun
     assert label_of(phrase) == label
 
 
 def test_the_type_of_the_phrase_determines_the_kind_of_its_noun():
-    """Also where no list knows the word; body parts are asked for by nobody."""
+    """Also for words in no list; body parts are no slots."""
     found = slots(
         "a surgeon plays a sitar with brown hair",
         a_surgeon=("people", "1"),
@@ -55,7 +55,7 @@ def test_the_type_of_the_phrase_determines_the_kind_of_its_noun():
 
 
 def test_a_noun_that_modifies_another_is_no_slot():
-    """Of a dog trainer one may not ask the dog."""
+    """In "a dog trainer", "dog" is no slot."""
     assert slots("a dog trainer near a bike rack", a_dog_trainer=("people", "1"), a_bike_rack=("other", "2")) == [
         ("trainer", "person", "1"),
         ("rack", "object", "2"),
@@ -71,7 +71,7 @@ def test_nouns_that_are_joined_are_both_slots():
 
 
 def test_words_outside_phrases_and_without_boxes_stay_as_mined():
-    """Without regions; what only a type names needs a box."""
+    """Without regions; a slot whose kind comes from its type needs a box."""
     assert slots("a dog and a cat in a harness", a_cat=("animals", ""), a_harness=("clothing", "")) == [
         ("dog", "animal", ""),
         ("cat", "animal", ""),
@@ -90,12 +90,12 @@ def test_words_outside_phrases_and_without_boxes_stay_as_mined():
     ],
 )
 def test_a_colour_is_linked_to_the_single_object_that_has_it(caption, phrases, color):
-    """Of its phrase or of the one right behind it."""
+    """The object of its phrase or of the next phrase."""
     assert color in slots(caption, **phrases)
 
 
 def test_colours_of_people_are_no_slots():
-    """A white male wears anything."""
+    """The colour of "white males" is not that of their clothes."""
     assert slots("Two white males run", Two_white_males=("people", "1")) == [("males", "person", "1")]
 
 

@@ -1,4 +1,4 @@
-"""What is mined from captions: sentences that people wrote, or might have, with the words that can be asked for."""
+"""Mining of slots from captions, on real and realistic sentences."""
 
 import json
 from itertools import pairwise
@@ -48,7 +48,7 @@ def mined(caption, *kinds):
     ],
 )
 def test_colours_are_found_where_they_are_colours(caption, colors):
-    """Not fruit, not a kind of photo, not a team, not people, not half a compound."""
+    """Not as fruit, kinds of photos, teams, people, or parts of compounds."""
     assert mined(caption, "color") == colors
 
 
@@ -79,7 +79,7 @@ def test_colours_are_found_where_they_are_colours(caption, colors):
     ],
 )
 def test_sides_are_found_where_they_are_sides(caption, hands, positions):
-    """Not what remains, not what is correct, not where one turns; a hand's side and a place's are two questions."""
+    """Not as "remaining", "correct" or a direction; the side of a hand and of a place are different kinds."""
     assert mined(caption, "hand side") == hands
     assert mined(caption, "position side") == positions
 
@@ -97,7 +97,7 @@ def test_sides_are_found_where_they_are_sides(caption, hands, positions):
     ],
 )
 def test_nouns_are_found_where_they_are_shown(caption, nouns):
-    """Not before another noun that says what kind of thing it is."""
+    """Not as modifiers of another noun."""
     kinds = ("person", "animal", "vehicle", "object")
     found = [(slot.kind, caption[slot.start : slot.end]) for slot in slots_in(caption) if slot.kind in kinds]
     assert found == nouns
@@ -110,7 +110,7 @@ def test_nouns_are_found_where_they_are_shown(caption, nouns):
     )
 )
 def test_slots_are_words_in_order_and_never_overlap(words):
-    """Whatever the text."""
+    """For any text."""
     caption = " ".join(words)
     slots = slots_in(caption)
     for one, other in pairwise(slots):
@@ -141,7 +141,7 @@ def test_a_form_of_a_word_names_it(text, word):
 
 @pytest.mark.parametrize("text, word", [("a cat", "car"), ("bread", "red"), ("the bust", "bus"), ("she leans", "leaf")])
 def test_another_word_does_not(text, word):
-    """Short words are not looked for inside longer ones."""
+    """Short words are not matched inside longer ones."""
     assert not names_word(text, word)
 
 

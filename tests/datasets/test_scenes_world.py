@@ -215,7 +215,7 @@ def test_another_process_draws_equal_pixels():
 @pytest.mark.parametrize(
     ("edit", "says"),
     [
-        (lambda scene: recolored(scene, "nobody", "red"), "thing_id must be one of"),
+        (lambda scene: recolored(scene, "missing", "red"), "thing_id must be one of"),
         (lambda scene: recolored(scene, scene.people()[0].id, "red"), "has none"),
         (lambda scene: recolored(scene, f"{scene.people()[0].id}.top", "orange"), "color must be one of red"),
         (lambda scene: moved(scene, f"{scene.people()[0].id}.top", 5), "must name a free-standing thing"),

@@ -1,4 +1,4 @@
-"""docs/reference.md is what `vlaudit reference` prints, and describes every public name."""
+"""docs/reference.md equals the output of `vlaudit reference` and describes every public name."""
 
 import os
 import subprocess

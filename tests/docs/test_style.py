@@ -10,45 +10,24 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 CHECKED = (
-    "vlaudit/__init__.py",
-    "vlaudit/__main__.py",
-    "vlaudit/authoring.py",
-    "vlaudit/datasets",
-    "vlaudit/errors.py",
-    "vlaudit/execution",
-    "vlaudit/findings.py",
-    "vlaudit/known_failures.py",
-    "vlaudit/measures",
-    "vlaudit/reference.py",
-    "vlaudit/samples.py",
-    "vlaudit/seeds.py",
-    "vlaudit/selection.py",
-    "vlaudit/statistics",
-    "vlaudit/tables.py",
-    "vlaudit/thresholds.py",
-    "vlaudit/toml_files.py",
-    "vlaudit/traces.py",
-    "docs/data.md",
-    "docs/decisions",
-    "docs/models.md",
-    "docs/performance.md",
-    "docs/scenes.md",
-    "docs/statistics.md",
+    "vlaudit",
+    "audits",
+    "fixtures",
+    "benchmarks",
+    "tests",
+    "docs",
+    "conftest.py",
+    "README.md",
     "CONTRIBUTING.md",
-    "tests/statistics",
-    "tests/datasets",
-    "tests/docs",
+    "CHANGELOG.md",
 )
-"""Files and folders that follow the style; add each further folder once it does."""
+"""Files and folders that follow the style."""
 
-NOT_YET = (
-    "tests/datasets/test_choices.py",
-    "tests/datasets/test_grounding.py",
-    "tests/datasets/test_mining.py",
+NOT_CHECKED = (
     "tests/docs/test_style.py",  # quotes the words
-    "tests/docs/test_tutorial.py",
+    "tests/goldens",  # outputs of official code, with their records
 )
-"""Files in these folders that are not checked."""
+"""Files and folders in these that are not checked."""
 
 FIRST_WORDS = re.compile(r"(What|Where|How|Whether|Whatever|Which|Who|Whose|Why|Say|Give)\b")
 """First words that a docstring must not have."""
@@ -76,6 +55,16 @@ DIALECT = (
     r"specimen",
     r"skeleton\(",
     r"\bmemo\b",
+    r"\b(is|are) said\b",
+    r"\bis there (once|twice)\b",
+    r"\basked of\b",
+    r"\bas it was\b",
+    r"\bhands? out\b",
+    r"\bheld against\b",
+    r"\bnought\b",
+    r"\bsecond answer\b",
+    r"\bturned round\b",
+    r"\b(tokens|pieces|components|arrays|pixels|rows|passes) a (side|caption|line|head|unit|image|sample|second)\b",
 )
 """Words and phrases that are not used, as regular expressions."""
 
@@ -93,7 +82,7 @@ def files():
     for entry in CHECKED:
         path = ROOT / entry
         found = [path] if path.is_file() else [*sorted(path.rglob("*.py")), *sorted(path.rglob("*.md"))]
-        yield from (one for one in found if str(one.relative_to(ROOT)) not in NOT_YET)
+        yield from (one for one in found if not str(one.relative_to(ROOT)).startswith(NOT_CHECKED))
 
 
 def docstrings(tree):

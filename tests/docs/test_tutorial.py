@@ -1,4 +1,4 @@
-"""Every block of the tutorial runs as it is written, in an empty folder, in the order of the page."""
+"""Every block of the tutorial runs unchanged, in an empty folder, in the order of the page."""
 
 import re
 import runpy
@@ -36,7 +36,7 @@ OUTCOMES = {
     f"pytest test_dark.py --model toy-grounded {WITH}": {"passed": 1},
     "pytest test_mine.py": {"passed": 13, "skipped": 9},
 }
-"""What the page says of a command, or leaves no doubt about."""
+"""Outcomes of commands that the page states."""
 
 RUNS = {
     "pytest --pyargs vlaudit.audits --model albef",
@@ -45,7 +45,7 @@ RUNS = {
     f"{OWN} ./mine.py:Adapter {WITH}",
     "pytest --pyargs vlaudit.audits --model ./mine.py:Adapter",
 }
-"""Commands whose verdicts hang on the model or on how few samples there are: they run, and judge."""
+"""Commands whose verdicts depend on the model or on the small number of samples: they must run and judge."""
 
 
 def commands():
@@ -81,7 +81,7 @@ def test_every_block_runs_unchanged(folder, capsys):
 
 
 def written(text, folder):
-    """Write a file that its first line names, or add to it."""
+    """Write the file named in the first line, or append to it."""
     name, at_end = re.fullmatch(r"# (\S+?)(, at its end)?", text.partition("\n")[0]).groups()
     with (folder / name).open("a" if at_end else "x", encoding="utf-8") as file:
         file.write(text)
@@ -115,7 +115,7 @@ def test_the_audit_has_25_lines_and_the_adapter_40():
 
 
 def test_thresholds_that_ship_are_a_file_that_can_be_given_back(folder, capsys):
-    """What `python -m vlaudit thresholds` prints is read as it stands, with one's own table at its end."""
+    """The output of `python -m vlaudit thresholds` is a valid file, also with a table of one's own at its end."""
     assert main(["thresholds"]) == 0
     own = folder.path / "own.toml"
     mine = '[desirable.any.any.mine]\nheld = { at_least = 0.5, why = "a reason is given" }\n'

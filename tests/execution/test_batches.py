@@ -67,7 +67,7 @@ def planned(image, caption, *readings, variant=0):
 
 
 def encodings(ordered, remembered):
-    """Count how often an adapter that remembers so many encodings encodes an image."""
+    """Count the image encodings of an adapter that caches this many."""
     kept, count = OrderedDict(), 0
     for one in ordered:
         key = one.request.sample.image.key
@@ -113,7 +113,7 @@ def test_the_first_batch_is_small():
 
 
 @pytest.mark.parametrize("enabled", [True, False])
-def test_the_collector_is_paused_and_comes_back_as_it_was(enabled):
+def test_the_collector_is_paused_and_restored(enabled):
     was = gc.isenabled()
     (gc.enable if enabled else gc.disable)()
     try:

@@ -45,7 +45,7 @@ class One(Measure):
 
 @dataclass(frozen=True)
 class MatchOf(One):
-    """The match of every condition, as it is."""
+    """The match of every condition."""
 
     name: str = "match"
     needs = frozenset({Match()})
@@ -56,7 +56,7 @@ class MatchOf(One):
 
 @dataclass(frozen=True)
 class Mass(One):
-    """How much the first head's words look at each region, an array a unit."""
+    """Attention of words on each region in the first head, one array per unit."""
 
     name: str = "mass"
     needs = frozenset({Attention("text", "image")})
@@ -105,7 +105,7 @@ class Refusing:
 
 
 class Counting(GroundedToy):
-    """Counts what it is asked, and can be made to fail."""
+    """A toy that records its requests and can run out of memory."""
 
     def __init__(self, most=10**9):
         super().__init__()
@@ -139,7 +139,7 @@ def test_equal_inputs_run_once_with_their_readings_united():
 
 
 def test_the_table_equals_that_of_single_requests():
-    """A second answer, without plan, batches or merging."""
+    """Reference without plan, batches or merging."""
     toy, rows = GroundedToy(), []
     for sample in samples():
         image = {"plain": sample, "mirror": Mirror()(sample, RNG), "blank": Blank()(sample, RNG)}
@@ -251,7 +251,7 @@ def test_conditions_are_made_once_per_unit():
 def test_readings_that_the_model_lacks_are_refused_with_the_reason():
     @dataclass(frozen=True)
     class Classes(MatchOf):
-        """Reads what no capability announces to the planner."""
+        """A measure with a reading that the capabilities do not declare."""
 
         def readings(self, sample):
             return frozenset({RegionClasses()})
@@ -264,7 +264,7 @@ def test_readings_that_the_model_lacks_are_refused_with_the_reason():
 
 
 def test_a_design_that_the_model_does_not_support_is_not_planned():
-    """Neither are its conditions made: the criterion says once why it does not apply."""
+    """Its conditions are not made either; the criterion gives the reason once."""
     unsupported = replace(matching("r"), measure=replace(MatchOf(), picky=("s0",)), not_for={"single-stream": "no"})
     planned = plan([unsupported, matching()], samples(), GroundedToy(), 0)
     assert (planned.units["r"], planned.refused["r"]) == ({}, {})

@@ -1,4 +1,4 @@
-"""How far text states move, and whether the modalities fall apart: laws, and scikit-learn as a second answer."""
+"""Shift of text states and clusters of modalities: properties, and scikit-learn as a reference."""
 
 from dataclasses import replace
 
@@ -113,7 +113,7 @@ def test_balanced_clusters_of_separable_modalities_are_the_modalities(words, pla
 
 
 def test_many_image_tokens_split_where_few_are_kept_together():
-    """Why the criterion reads balanced tokens: with all of them, 2-means splits the image where it is wide enough."""
+    """The criterion reads balanced tokens, because with all tokens 2-means splits the image if it is wide enough."""
     image = states(5, 1, 258, 8)
     image[0, 1:130, 0] += 14
     text = states(6, 1, 11, 8)
@@ -136,7 +136,7 @@ def test_with_all_tokens_nmi_is_that_of_scikit_learn(seed, words, places, gap):
 
 
 def sklearn_nmi(one, stage):
-    """NMI by scikit-learn, and whether its best partition is clearly the best of those that its restarts found."""
+    """NMI by scikit-learn, and True if its best partition is clearly better than those of other restarts."""
     text, image = one.trace[Hidden("text")][stage, 1:], one.trace[Hidden("image")][stage, 1:]
     points = torch.cat([text, image]).numpy()
     modality = [0] * len(text) + [1] * len(image)

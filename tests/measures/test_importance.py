@@ -37,7 +37,7 @@ def measure(trace):
 @settings(deadline=None, max_examples=25)
 @given(st.integers(1, 6), st.integers(1, 6), st.integers(0, 99))
 def test_masses_are_sums_over_tokens_without_special_ones(words, regions, seed):
-    """Against a loop over heads: [CLS] and [SEP] are no text, and with them everything adds up to one."""
+    """Against a loop over heads: [CLS] and [SEP] are excluded; with them the masses sum to one."""
     trace = trace_of(words, regions, seed=seed)
     row = measure(trace)
     text, image = (trace[Attention("text", keys)].numpy() for keys in ("text", "image"))

@@ -1,4 +1,4 @@
-"""Attention between phrases and regions: what is linked, and what it is compared with."""
+"""Attention between phrases and regions, and its random partners."""
 
 import numpy as np
 import pytest
@@ -141,7 +141,7 @@ def test_places_belong_to_the_unit():
 
 
 def test_a_phrase_without_a_detected_region_is_refused():
-    """A detector that found nothing where the phrase's box is gives no number, not a zero."""
+    """Without a detected region at the phrase's box there is no number, not a zero."""
     unit = unit_of()
     far = ImageAxis((None, Box(90, 90, 96, 96)), "region")
     with pytest.raises(RefusedSample, match="sees none of the phrase's regions"):

@@ -1,4 +1,4 @@
-"""Many small k-means at once give what scikit-learn gives one by one."""
+"""Batched k-means equals scikit-learn on each problem."""
 
 import numpy as np
 import pytest
@@ -38,7 +38,7 @@ def cloud(seed, count, width, apart=0.0):
 @some
 @given(st.integers(0, 10**6), st.integers(4, 40), st.integers(1, 20), st.integers(0, 5))
 def test_inertia_is_near_the_best_that_scikit_learn_finds(seed, count, width, padding):
-    """Both find local optima: ours is never much worse, whatever the points and the padding."""
+    """Both find local optima: ours is never much worse, for any points and padding."""
     points = cloud(seed, count, width)
     ours = inertia(points, divide(points, restarts=24, padding=padding))
     theirs = KMeans(2, n_init=16, random_state=0).fit(points.numpy()).inertia_
@@ -99,7 +99,7 @@ def test_problems_do_not_disturb_each_other():
 @some
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=2, max_size=40), st.integers(0, 4))
 def test_mutual_information_is_that_of_scikit_learn(pairs, padding):
-    """Also where a division is trivial: 0, because then it tells nothing (scikit-learn says 1 for two trivial ones)."""
+    """Also for a trivial partition: 0, because it has no information (scikit-learn returns 1 for two trivial ones)."""
     one, other = (torch.tensor([*column, *[True] * padding])[None] for column in zip(*pairs, strict=True))
     valid = (torch.arange(len(pairs) + padding) < len(pairs))[None]
     found = float(mutual_information(one, other, valid)[0])

@@ -1,4 +1,4 @@
-"""Words at the right slot, answers from the right set, matches compared as they should be."""
+"""Words are read at the right slot, answers from its choices, and matches are compared by score."""
 
 import math
 from dataclasses import dataclass, replace
@@ -54,7 +54,7 @@ def test_the_row_is_that_of_the_tested_slot_among_several_hidden_words():
 
 
 def test_a_slot_is_found_again_after_its_clause_moved():
-    """The hidden words stand in the other order then: by position the wrong row would be read."""
+    """The hidden words are then in another order: by position the wrong row would be read."""
     moved = apply([SwapClauses()], BOTH.asking(SLOTS[0]), 0)
     assert moved.caption == "The blue ball is here while a red cup stands on the left"
     (found,) = WordProbability().reduce([reduction(moved, [[0.1, 0.8, 0.1], [0.9, 0.05, 0.05]])])
@@ -191,7 +191,7 @@ def test_several_pairs_give_their_share():
     ids=repr,
 )
 def test_scores_of_different_images_must_be_comparable(measure, required):
-    """A score that ranks the captions of one image orders them, and says nothing by its size."""
+    """A score that ranks the captions of one image has no meaning across images."""
     assert measure.requires == required
 
 

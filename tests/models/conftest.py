@@ -1,4 +1,4 @@
-"""Find the parity cases, and sum up at the end of a run how far they lie from the official outputs."""
+"""Find the parity cases, and report their largest differences from the official outputs at the end of a run."""
 
 from collections import defaultdict
 

@@ -1,4 +1,4 @@
-"""The eager attention and the fused kernel are one function; masks and heads do what they say."""
+"""The eager attention and the fused kernel are one function; masks and heads behave as documented."""
 
 import torch
 from hypothesis import given, settings
@@ -12,7 +12,7 @@ sizes = st.integers(1, 5)
 @given(shape=st.tuples(*[sizes] * 5), seed=st.integers(0, 99))
 @settings(max_examples=25)
 def test_reading_the_weights_changes_nothing(shape, seed):
-    """Both ways give the same context, and the weights are what mixed the values."""
+    """Both give the same context, and the weights are those that mixed the values."""
     batch, heads, queries, keys, depth = shape
     generator = torch.Generator().manual_seed(seed)
     query = torch.randn(batch, heads, queries, depth, generator=generator)

@@ -213,7 +213,7 @@ def test_reading_a_hidden_word_is_found():
 
 
 def test_reading_the_end_of_a_hidden_phrase_is_found():
-    """A phrase of two words of which the first alone is masked."""
+    """A phrase of two words with only the first one masked."""
 
     class Half(Wordy):
         def refusal(self, request):

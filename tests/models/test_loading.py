@@ -1,4 +1,4 @@
-"""One call loads a model, and a file that is not right gets one message, before any work, with nothing loaded."""
+"""One call loads a model; an invalid file is one error message before any work, with nothing loaded."""
 
 import hashlib
 import json
@@ -53,7 +53,7 @@ def saved(case, tensors):
     return case / "checkpoint.pth"
 
 
-# What loads
+# Files that load
 
 
 def test_a_published_layout_loads_with_its_description():
@@ -114,7 +114,7 @@ def test_half_precision_files_run_in_float32(case, tensors):
 def test_only_an_alias_is_enough(case, tensors):
     word = tensors.pop("text_encoder.bert.embeddings.word_embeddings.weight")
     assert word is not None
-    # The sizes are read off the first name, so the file must still tell them: an alias alone is refused by name.
+    # The sizes are read off the first name, so it must be in the file: an alias alone is refused by name.
     refused(saved(case, tensors), "word_embeddings.weight")
 
 
@@ -136,7 +136,7 @@ def test_a_loaded_file_may_be_overwritten(case):
     assert all(bool(p.isfinite().all()) for p in model.network.parameters())
 
 
-# What is not a file of weights
+# Files that are not weights
 
 
 def test_missing(tmp_path):
@@ -226,7 +226,7 @@ def test_no_tensors(case, held, message):
     refused(case / "checkpoint.pth", message)
 
 
-# What is not this model
+# Weights of another model
 
 
 @pytest.mark.parametrize(
@@ -277,7 +277,7 @@ def test_weights_that_are_not_finite_are_named(case, tensors, value):
 
 
 def test_training_only_tensors_may_be_anything(case, tensors):
-    """What is not loaded is not judged."""
+    """Tensors that are not loaded are not checked."""
     assert load(saved(case, tensors | {"image_queue": tensors["image_queue"] * float("nan")}))
 
 
@@ -322,7 +322,7 @@ def test_a_vocabulary_of_another_size_is_refused(case):
         load(case / "checkpoint.pth")
 
 
-# What is asked for wrongly
+# Invalid requests
 
 
 def test_cuda_where_there_is_none(monkeypatch):
@@ -362,5 +362,5 @@ def test_an_opened_file_names_its_own_settings(tmp_path):
     path = tmp_path / "model.safetensors"
     safetensors.torch.save_file({"w": torch.ones(2)}, path, metadata={"config": json.dumps({"layout": "x"})})
     assert open_weights(path).config == {"layout": "x"}
-    (tmp_path / "config.json").write_text('{"layout": "beside"}')
-    assert open_weights(path).config == {"layout": "beside"}
+    (tmp_path / "config.json").write_text('{"layout": "y"}')
+    assert open_weights(path).config == {"layout": "y"}

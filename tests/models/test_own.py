@@ -184,7 +184,7 @@ def test_a_class_that_is_no_adapter_is_refused(tmp_path):
 def test_a_tokenizer_object_reaches_the_loader_of_a_family(tmp_path):
     from transformers import BertTokenizerFast
 
-    # Without a vocabulary beside it, the checkpoint needs one: a copy of the case without vocab.txt.
+    # Without a vocabulary next to it, the checkpoint needs one: a copy of the case without vocab.txt.
     for name in ("checkpoint.pth", "config.json"):
         (tmp_path / name).symlink_to(CASE / name)
     tokenizer = BertTokenizerFast(str(CASE / "vocab.txt"))

@@ -1,4 +1,4 @@
-"""Every tensor that the official code gave, our code gives too.
+"""Our code reproduces every tensor of the official code.
 
 `pytest tests/models/test_parity.py --goldens DIR` compares every case at or below DIR: a folder with a
 `checkpoint.pth`, whose family is the name of the folder above it. A tensor or a family without a computation
@@ -35,7 +35,7 @@ ALBEF_ON_CPU, ELSEWHERE = 2e-5, 1e-4
 
 
 def tolerance(family, device):
-    """Return by how much an output may differ from the official one."""
+    """Return the largest allowed difference of an output from the official one."""
     return ALBEF_ON_CPU if (family, device) == ("albef", "cpu") else ELSEWHERE
 
 

@@ -1,4 +1,4 @@
-"""The parity command finds cases wherever they lie, and takes nothing on trust."""
+"""The parity command finds cases at any depth, and fails on every fault."""
 
 import os
 import re
@@ -33,7 +33,7 @@ def copied(tmp_path):
 def run(goldens, cwd=None):
     """Run the command as a reader would, and return its exit code and what it wrote."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(TEST), "--goldens", str(goldens)]
-    env = os.environ | {"CUDA_VISIBLE_DEVICES": ""}  # one test a tensor, wherever this runs
+    env = os.environ | {"CUDA_VISIBLE_DEVICES": ""}  # one test per tensor on every machine
     done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout + done.stderr
 

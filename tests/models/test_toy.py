@@ -1,4 +1,4 @@
-"""The toys keep the boundary, and differ in just what they are for: one looks, the other does not."""
+"""The toys keep the model boundary; one reads the image, the other does not."""
 
 from dataclasses import replace
 

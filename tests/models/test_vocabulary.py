@@ -16,7 +16,7 @@ def write(folder, lines=LINES, name="vocab.txt"):
 
 @pytest.fixture(autouse=True)
 def empty_cache(monkeypatch, tmp_path):
-    """No test reads this machine's cache."""
+    """Replace this machine's cache by an empty one."""
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("huggingface_hub.file_download.HF_HUB_CACHE", str(tmp_path / "cache"), raising=False)
 

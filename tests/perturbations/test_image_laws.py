@@ -1,4 +1,4 @@
-"""What holds for every perturbation of an image, whatever the photo."""
+"""Properties of every perturbation of an image, for any photo."""
 
 import os
 import pickle
@@ -113,7 +113,7 @@ def test_pixels_outside_the_box_stay_equal(sample, perturbation):
 @some
 @given(drawn_samples.photos(), st.data(), st.sampled_from(("mean", "noise")))
 def test_a_cover_does_not_depend_on_the_covered_pixels(sample, data, fill):
-    """Whatever the box held, the covered image is the same."""
+    """The covered image is the same for any content of the box."""
     inside = box_mask(sample, "r0")
     other = sample.image.pixels().copy()
     other[inside] = data.draw(st.integers(0, 255))
@@ -125,7 +125,7 @@ def test_a_cover_does_not_depend_on_the_covered_pixels(sample, data, fill):
 @some
 @given(drawn_samples.photos())
 def test_a_region_is_not_visible_once_more_than_half_of_it_is_covered(sample):
-    """The covered region, and whatever lies under the same cover, counts as gone; what is beside it stays."""
+    """The covered region and regions under the same cover become invisible; the others stay."""
     after = perturbed(Cover("color"), sample)
     covered = box_mask(sample, "r0")
     for region in after.regions:
@@ -200,17 +200,17 @@ def test_hiding_nothing_changes_nothing(sample, kind):
     assert sample.hiding().image is sample.image
 
 
-@pytest.mark.parametrize("perturbation", [Cover("color"), Cover(("nobody",)), Cover()], ids=repr)
+@pytest.mark.parametrize("perturbation", [Cover("color"), Cover(("missing",)), Cover()], ids=repr)
 def test_a_sample_without_such_a_region_is_refused(perturbation):
     """No linked slot, no such id, nothing hidden: each says what is missing."""
     image = Image.from_array(np.zeros((4, 4, 3), np.uint8))
-    with pytest.raises(RefusedSample, match=r"no (color slot|region 'nobody'|hidden word)"):
+    with pytest.raises(RefusedSample, match=r"no (color slot|region 'missing'|hidden word)"):
         apply([perturbation], Sample("s", "i", image, "a red dog", slots=(Slot(2, 5, "color"),)), 0)
 
 
 @pytest.mark.parametrize("perturbation", EVERY, ids=repr)
 def test_a_sample_without_an_image_is_refused(perturbation):
-    """A text has nothing to cover."""
+    """Without pixels nothing can be covered."""
     sample = Sample("s", "i", None, "red", (Region("a", Box(0, 0, 2, 2), "dog"),), slots=(Slot(0, 3, "color", ("a",)),))
     with pytest.raises(RefusedSample, match="s: it has no image"):
         apply([perturbation], sample, 0)
@@ -338,14 +338,14 @@ def test_a_word_whose_regions_have_two_colours_then_is_refused():
 @some
 @given(drawn_samples.photos(), st.sampled_from([p for p in EVERY if not isinstance(p, Mirror | Recolor)]))
 def test_no_other_image_perturbation_changes_an_answer(sample, perturbation):
-    """What is covered, grey or noisy is still what the caption's words ask for."""
+    """The true answers do not depend on covers, grayscale or noise."""
     assert perturbed(perturbation, sample).slots == sample.slots
 
 
 @some
 @given(drawn_samples.photos(), st.integers(0, 20))
 def test_a_drawn_colour_is_not_one_the_region_has(sample, seed):
-    """Where no colour is asked for, it is another one."""
+    """A drawn colour differs from the present ones."""
     before = set(sample.region("r0").attributes)
     drawn = set(perturbed(Recolor("color"), sample, seed).region("r0").attributes) & HUES.keys()
     assert len(drawn) == 1
@@ -362,7 +362,7 @@ def test_a_photo_is_given_no_lightness():
 
 
 def test_nothing_is_moved_in_a_photo():
-    """Cutting it out would show that it was cut out."""
+    """The pixels behind it are unknown."""
     sample = Sample(
         "s", "i", Image.from_array(np.zeros((4, 4, 3), np.uint8)), "a", (Region("a", Box(0, 0, 2, 2), "x"),)
     )
@@ -371,7 +371,7 @@ def test_nothing_is_moved_in_a_photo():
 
 
 def test_blanks_of_one_size_are_one_image():
-    """Run once, whatever they replaced."""
+    """They run once for all images of a size."""
     rng = np.random.default_rng(0)
     photos = [Image.from_array(rng.integers(0, 256, (5, 7, 3)).astype(np.uint8)) for _ in range(2)]
     first, second = (apply([Blank()], Sample("s", "i", photo, "a"), 0).image for photo in photos)
@@ -397,7 +397,7 @@ def test_an_invalid_setting_is_an_error_at_construction(make, message):
 @some
 @given(drawn_samples.photos(), st.permutations(EVERY), st.integers(0, 2**32))
 def test_equal_requests_give_equal_bytes_in_any_order(sample, order, seed):
-    """Who asks first, for which sample and what else, changes nothing; the key stands for the bytes."""
+    """Order, sample and other requests change nothing; equal keys mean equal bytes."""
     refused = object()
 
     def ask(perturbation):

@@ -1,4 +1,4 @@
-"""Every perturbation is settings and a call: what `apply`, the plan and the report rely on."""
+"""Every perturbation is a value with a call: the properties that `apply`, the plan and the report rely on."""
 
 import dataclasses
 import pickle

@@ -1,4 +1,4 @@
-"""What a detector said of a region, after its image was perturbed: kept, withheld as zeros, or forgotten."""
+"""Detector features of a region after a perturbation of its image: kept, zero, or dropped."""
 
 from dataclasses import replace
 
@@ -54,7 +54,7 @@ def perturbed(perturbation, sample):
 
 
 def said(region):
-    """What there is of a detector's answer: "kept", "withheld" as zeros, or "forgotten"."""
+    """Return the state of the features: "kept", "withheld" as zeros, or "forgotten"."""
     if region.features is None:
         assert region.classes is None
         assert region.confidence is None
@@ -106,7 +106,7 @@ def test_the_control_of_a_cover_leaves_the_object_its_features(sample, fill):
 @some
 @given(drawn_samples.photos(), st.data())
 def test_recolouring_forgets_what_it_touched_and_nothing_else(sample, data):
-    """A detector would say something else of these pixels, and it cannot be asked."""
+    """The features do not describe the new pixels, and the detector is not available."""
     asked = data.draw(st.sampled_from(sample.regions))
     after = perturbed(Recolor((asked.id,)), sample)
     tinted = rect_of(asked.box, sample.image)
@@ -128,7 +128,7 @@ def test_hiding_nothing_changes_nothing(sample, perturbation):
 @some
 @given(drawn_samples.photos())
 def test_a_blank_withholds_the_features_of_all(sample):
-    """As a model is shown that there is nothing: zeros, at the same boxes."""
+    """They become zero, at the same boxes."""
     after = perturbed(Blank(), sample)
     assert {said(region) for region in after.regions} == {"withheld"}
     assert [region.box for region in after.regions] == [region.box for region in sample.regions]
@@ -144,7 +144,7 @@ def test_what_changes_the_whole_image_makes_all_features_forgotten(sample, pertu
 @some
 @given(drawn_samples.photos())
 def test_mirroring_twice_restores_boxes_and_not_features(sample):
-    """What a detector said of the image is not what it would have said of its mirror image's mirror image."""
+    """Dropped features are not restored."""
     after = apply([Mirror(), Mirror()], detected(sample), 0)
     np.testing.assert_allclose([r.box for r in after.regions], [r.box for r in sample.regions], atol=1e-9)
     assert {said(region) for region in after.regions} == {"forgotten"}
@@ -152,7 +152,7 @@ def test_mirroring_twice_restores_boxes_and_not_features(sample):
 
 @pytest.mark.parametrize("perturbation", [Move(), Recolor()], ids=repr)
 def test_a_redrawn_scene_has_no_detector_features(perturbation):
-    """Its regions are new: an adapter looks at them itself."""
+    """Its regions are new: an adapter encodes them."""
     scene = next(s for s in map(hiding_one_thing, range(200)) if s is not None and redrawn(perturbation, s) is not None)
     assert {said(region) for region in redrawn(perturbation, scene).regions} == {"forgotten"}
 
@@ -181,7 +181,7 @@ def test_text_perturbations_keep_the_image_and_regions(perturbation):
 
 @pytest.mark.parametrize("perturbation", [Cover(("a",)), Blank()], ids=repr)
 def test_a_region_without_features_stays_without(perturbation):
-    """Zeros would be another vector than what an encoder says of a covered box."""
+    """Zeros would differ from the encoding of a covered box."""
     image = Image.from_array(np.arange(300, dtype=np.uint8).reshape(10, 10, 3))
     sample = Sample("s", "i", image, "a dog", (Region("a", Box(1, 1, 5, 5), "dog"),))
     (region,) = apply([perturbation], sample, 0).regions

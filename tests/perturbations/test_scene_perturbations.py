@@ -1,4 +1,4 @@
-"""Perturbations that ask the scene world: redrawing, hints, foils and clauses; and the laws on drawn images."""
+"""Perturbations that use the scene world: redrawing, hints, foils and clauses; and properties on drawn images."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ SAMPLES = [scenes.sample(0, index) for index in range(60)]
 
 
 def answers(steps, samples=SAMPLES, seed=0):
-    """Pairs of a sample and what the steps make of it, without the refused."""
+    """Pairs of a sample and its perturbed version, without refused ones."""
     found = []
     for sample in samples:
         try:
@@ -129,7 +129,7 @@ def test_clauses_of_scenes_join_at_and_or_while():
 
 @pytest.mark.parametrize("kind", ["color", "animal", "hand side", "position side"])
 def test_a_foil_is_false_of_the_scene(kind):
-    """No thing of the image has the word, whoever's hair may have the colour."""
+    """No object of the image has the word; colours of hair are not considered."""
     found = answers([Foil(kind)])
     assert found
     for sample, after in found:

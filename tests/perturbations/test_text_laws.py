@@ -1,4 +1,4 @@
-"""What holds for every perturbation of a caption: spans still cover their words."""
+"""Properties of every perturbation of a caption: spans still cover their words."""
 
 import re
 from dataclasses import dataclass, replace
@@ -48,7 +48,7 @@ def said(caption, *kinds, **fields):
 
 @st.composite
 def edited(draw):
-    """A sample and edits of whole words, or between them, none of which overlap."""
+    """A sample and non-overlapping edits of whole words, or between them."""
     sample = draw(drawn_samples.captioned())
     edits = []
     for span in words_of(sample.caption):
@@ -63,7 +63,7 @@ def edited(draw):
 @settings(max_examples=150)
 @given(edited())
 def test_spans_move_with_their_words(drawn):
-    """Each span covers afterwards what a character-by-character account says it covers."""
+    """Each span covers the same text as in a character-by-character reference."""
     sample, edits = drawn
     after = edit_caption(sample, edits)
     text, origin = account(sample.caption, edits)
@@ -81,7 +81,7 @@ def test_spans_move_with_their_words(drawn):
 
 
 def _within(came_from, part):
-    """What stood in the part, or was put between two of its characters."""
+    """Return the text from inside the part, insertions between its characters included."""
     kept = part.start <= came_from < part.end
     return kept if came_from == int(came_from) else part.start < came_from + 0.5 < part.end
 
@@ -136,7 +136,7 @@ def test_an_edit_through_the_boundary_of_a_span_is_an_error(start, end):
 
 @pytest.mark.parametrize("edits", [[(0, 4, "x"), (3, 5, "y")], [(5, 99, "x")], [(4, 2, "x")]])
 def test_edits_that_overlap_or_leave_the_caption_are_an_error(edits):
-    """With what came."""
+    """The message states the edits."""
     with pytest.raises(UsageError, match="must not overlap, got"):
         edit_caption(said("a red ball"), edits)
 
@@ -175,7 +175,7 @@ def test_only_words_that_name_a_side_are_swapped():
 @some
 @given(drawn_samples.captioned(joint=" while "))
 def test_swapping_clauses_twice_is_nothing(sample):
-    """Whatever the spans; and once, the same words are covered."""
+    """For any spans; and once, the same words are covered."""
     result = twice(SwapClauses(), sample)
     if result:
         once, back = result
@@ -271,7 +271,7 @@ def test_a_foil_changes_one_word_to_one_that_the_caption_does_not_hold(sample, s
 @some
 @given(drawn_samples.captioned(joint=" while "), st.sampled_from(CAPTION_EDITS), st.integers(0, 10))
 def test_an_edit_of_the_caption_changes_no_answer(sample, edit, seed):
-    """The image shows what it showed: answers, choices and the tested slot stay, whatever the caption says now."""
+    """The image is unchanged: answers, choices and the tested slot do not depend on the new caption."""
     try:
         after = apply([edit], sample, seed)
     except RefusedSample:
@@ -306,7 +306,7 @@ def test_a_foil_is_no_label_of_the_photo_s_regions():
 
 
 def test_a_foil_without_another_word_is_refused():
-    """Every word of the list stands in the caption."""
+    """Every word of the list is in the caption."""
     with pytest.raises(RefusedSample, match="no other word can replace 'red'"):
         apply([Foil(words=("red", "blue"))], said("red and blue", ("red", "color")), 0)
 
@@ -366,7 +366,7 @@ def test_a_hint_follows_the_caption(caption, hint, expected):
     ],
 )
 def test_a_hint_that_cannot_be_given_is_refused(world, steps, message):
-    """With what is missing."""
+    """The reason states what is missing."""
     with pytest.raises(RefusedSample, match=message):
         apply(steps, said("a red ball", ("red", "color"), world=world), 0)
 

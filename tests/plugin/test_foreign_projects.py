@@ -1,4 +1,4 @@
-"""With vlaudit installed, a project of somebody else runs as before, and audits run in it."""
+"""With vlaudit installed, a foreign project runs as before, and audits run in it."""
 
 import pytest
 
@@ -38,7 +38,7 @@ NAMED = ("--model", "toy-grounded", "--limit", "20", "--thresholds", "demands.to
 
 @pytest.fixture
 def project(pytester):
-    """Return what runs a foreign project: in this process, or with `apart` in one of its own."""
+    """Return a function that runs a foreign project in this process, or with `apart` in another one."""
     pytester.path.joinpath("demands.toml").write_text(DEMANDS)
 
     def run(*options, files, apart=False):

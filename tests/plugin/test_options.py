@@ -1,4 +1,4 @@
-"""Whatever is wrong on the command line is one message and exit code 4, before anything is collected."""
+"""A mistake on the command line is one message and exit code 4, before anything is collected."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ def test_it_answers(model):
 
 @pytest.fixture
 def audit(pytester):
-    """Return a folder with one audit that asks for the model, and what runs it."""
+    """Return a function that runs pytest in a folder with one audit."""
     pytester.makepyfile(test_one=AUDIT)
     return lambda *options: pytester.runpytest_inprocess("-p", "no:cacheprovider", *options)
 

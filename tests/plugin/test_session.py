@@ -31,13 +31,13 @@ REFUSING = """
 from dataclasses import dataclass
 
 @dataclass(frozen=True)
-class CoverNobody:
+class SometimesRefused:
     every: int
     drawn_for = "image_id"
 
     def __call__(self, sample, rng):
-        nobody = int(sample.image_id.split("-")[-1]) % self.every == 0
-        return Cover(("nobody",) if nobody else "object")(sample, rng)
+        missing = int(sample.image_id.split("-")[-1]) % self.every == 0
+        return Cover(("missing",) if missing else "object")(sample, rng)
 """
 
 DEMANDS = """
@@ -61,7 +61,7 @@ why = "it never looks, by design"
 
 @pytest.fixture
 def audit(pytester):
-    """Return what runs the audit above, with a bound of one's choice."""
+    """Return a function that runs the audit above with a given bound."""
     pytester.makepyfile(test_looking=AUDIT)
 
     def run(*options, bound="at_least = 0.3", model="toy-grounded", limit="200"):
@@ -190,7 +190,7 @@ def refusing(audit, every):
 def test_too_many_refused_is_an_error_that_names_them(audit):
     done = audit(*refusing(audit, 2))
     done.assert_outcomes(failed=1, skipped=1)
-    done.stdout.fnmatch_lines(["*units were refused, at most 0% may be*nobody*"])
+    done.stdout.fnmatch_lines(["*units were refused, at most 0% may be*missing*"])
 
 
 def test_data_without_usable_units_fail_only_the_gate(audit):
@@ -250,5 +250,5 @@ def test_criteria_without_a_source_are_skipped_and_missing_entries_are_errors(au
     demands.write_text(DEMANDS.format(bound="at_least = 0.3").replace("looking", "listening"))
     done = audit("--thresholds", demands)
     done.assert_outcomes(failed=2)
-    done.stdout.fnmatch_lines(["*nothing is said about looking.covering_matters*add it under*"])
+    done.stdout.fnmatch_lines(["*no entry for looking.covering_matters*add one under*"])
     done.stdout.no_fnmatch_line("*judge.py*")

@@ -1,4 +1,4 @@
-"""Several models in one run: which ones, how many are in memory, what they share, and in which order they run."""
+"""Several models in one run: their selection, memory, shared inputs and order."""
 
 import re
 
@@ -68,7 +68,7 @@ second = { at_most = 0.1, why = "a caption must be about something" }
 
 @pytest.fixture
 def audit(pytester):
-    """Return what runs the audit above on models of one's choice."""
+    """Return a function that runs the audit above on given models."""
     pytester.makepyfile(test_matching=AUDIT)
     pytester.path.joinpath("demands.toml").write_text(DEMANDS)
 
@@ -128,7 +128,7 @@ def test_a_wrong_name_is_found_before_any_model_is_loaded(audit):
     audit.path.joinpath("own.py").write_text(
         f"{OWN}\nclass One(Watched, GroundedToy): pass\nopen('loaded.txt', 'w').close()"
     )
-    assert audit("own.py:One", "nobody").ret == pytest.ExitCode.USAGE_ERROR
+    assert audit("own.py:One", "missing").ret == pytest.ExitCode.USAGE_ERROR
     assert not audit.path.joinpath("loaded.txt").exists()
 
 
@@ -209,7 +209,7 @@ def test_each_worker_audits_one_model_with_equal_results(audit):
         done.assert_outcomes(passed=2, failed=2)
         done.stdout.no_fnmatch_line("*node down*")
         ran = re.findall(r"\[(gw\d)\].*\[(toy-\w+)\]", done.stdout.str())
-        assert len(set(ran)) == len(dict(map(reversed, ran))), "one worker a model"
+        assert len(set(ran)) == len(dict(map(reversed, ran))), "one worker per model"
         document = RunDocument.from_json(audit.path / "reports" / "toy-grounded-toy-blind.json")
         found.append([(f.model, f.counts, [c.value for c in f.criteria]) for f in document.findings])
     assert found[0] == found[1]

@@ -1,4 +1,4 @@
-"""A whole report from made-up numbers, to be looked at.
+"""A complete report from made-up numbers, for visual inspection.
 
     python tests/reporting/demo.py FOLDER
 
@@ -259,7 +259,7 @@ def document(findings=FINDINGS, **changes):
                 checkpoint="bundled",
                 fingerprint="sha256:" + "3f9a1c0b" * 8,
                 layout="safetensors, pretraining, 96 px",
-                vocabulary="beside the checkpoint",
+                vocabulary="next to the checkpoint",
                 keys="412 tensors, all matched",
                 device="cpu",
                 dtype="float32",

@@ -1,4 +1,4 @@
-"""The sheet that shows scenes beside their perturbations."""
+"""The sheet that shows scenes next to their perturbations."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The JSON document: nothing is lost, nothing is half-written, and what is not one is refused."""
+"""The JSON document: it is complete, written atomically, and other files are refused."""
 
 import json
 import math
@@ -48,7 +48,7 @@ def test_written_content_is_read_again(demo, tmp_path):
 @given(verdict=verdicts(), known=st.none() | st.text(max_size=10))
 @settings(max_examples=60)
 def test_every_verdict_survives_json_that_others_can_read(demo, verdict, known):
-    """Strict JSON: no NaN, no infinity, whatever a verdict holds."""
+    """Strict JSON: no NaN and no infinity for any verdict."""
     record = criterion_record(verdict, "x", known_failure=known)
     text = record.model_dump_json()
     json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
@@ -120,7 +120,7 @@ def test_a_missing_document_is_refused_by_name(tmp_path):
 
 
 def test_a_killed_write_leaves_the_previous_report_whole(tmp_path, monkeypatch):
-    """Whether it dies while writing or while moving, and nothing else is left behind."""
+    """For a failure while writing or while moving; no other file is left."""
     path = tmp_path / "report.html"
     write_whole(path, "previous")
     for step in ("write_text", "replace"):

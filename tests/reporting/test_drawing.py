@@ -29,11 +29,11 @@ def test_two_designs_may_have_columns_of_one_name():
 
 
 def test_exhibits_of_designs_that_were_not_measured_are_left_out():
-    """They were not selected: nothing is missing of what was."""
+    """They were not selected, so nothing is missing."""
     assert [one.title for one in draw([bars(ONE), bars(UNMEASURED)], {"a": measured(0.5)})] == ["bars of a"]
 
 
-def test_an_empty_table_and_a_missing_column_are_said_and_stop_nothing():
+def test_an_empty_table_and_a_missing_column_are_reported_for_one_exhibit():
     tables = {"a": (Table.of([]), {}), "b": measured(0.5)}
     drawn = draw([bars(ONE), bars(OTHER, "gone"), bars(OTHER)], tables)
     assert [one.lacks for one in drawn][::2] == ["nothing was measured", ""]

@@ -1,4 +1,4 @@
-"""What is drawn is what was measured: numbers against plain arithmetic, pictures against pixels, text escaped."""
+"""Exhibits show the measurements: numbers equal plain arithmetic, pictures the pixels, text is escaped."""
 
 import base64
 import io
@@ -76,7 +76,7 @@ def unit(name, caption="a red dog runs", image_id=None):
 
 
 def made(rows, **facts):
-    """A table of made-up rows, two units an image, and its units."""
+    """A table of made-up rows, two units per image, and its units."""
     units = {f"u{i}": unit(f"u{i}", image_id=f"i{i // 2}") for i in range(len(rows))}
     return Table.of(
         [{"unit_id": u, "image_id": v.image_id, **row} for (u, v), row in zip(units.items(), rows, strict=True)]
@@ -157,7 +157,7 @@ def test_confusion_is_counted_by_truth():
     assert Page(text).all("td")[0]["class"].endswith("marked")
 
 
-def test_confusion_without_a_known_truth_says_so():
+def test_confusion_without_a_known_truth_is_not_drawn():
     table, units = made([{"t": "teal", "a": "red"}])
     assert "must contain one of red, blue" in render_exhibits(
         [Confusion("T", DESIGN, "t", "a", ("red", "blue"))], table, units
@@ -175,14 +175,14 @@ def test_a_head_map_marks_the_highest_head():
     assert "0.900, layer 7, head 0" in nested
 
 
-def test_heads_of_another_shape_are_named_and_stop_nothing():
+def test_heads_of_another_shape_are_reported_in_their_place():
     table, units = made([{"h": [0.1, 0.2], "x": 0.5}])
     drawn = render_exhibits([HeadMap("Heads", DESIGN, "h"), Bars("Bars", DESIGN, {"x": "x"})], table, units)
     assert "Not drawn: column &#39;h&#39; must have the shape (layers, heads)" in drawn
     assert 'class="exhibit bars"' in drawn
 
 
-def test_a_missing_column_or_an_empty_table_is_said():
+def test_a_missing_column_or_an_empty_table_is_reported():
     table, units = made([{"x": 0.5}])
     assert "has no column &#39;y&#39;" in render_exhibits([Bars("Bars", DESIGN, {"y": "y"})], table, units)
     assert "nothing was measured" in render_exhibits([Bars("Bars", DESIGN, {"y": "y"})], Table.of([]), {})
@@ -285,7 +285,7 @@ def test_a_condition_that_refuses_its_sample_gives_the_reason():
     assert "no scenery slot of its caption is linked to a region" in text
 
 
-def test_a_picture_that_cannot_be_read_is_said_and_stops_nothing():
+def test_an_unreadable_picture_is_reported_in_its_place():
     def broken():
         raise DataError("a broken file")
 

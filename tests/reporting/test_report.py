@@ -1,4 +1,4 @@
-"""The page: whole, self-contained, ours first, nothing from data as markup, and nothing of it lost on the way."""
+"""The page: complete, self-contained, our sections first, and data never interpreted as markup."""
 
 import base64
 import hashlib
@@ -75,7 +75,7 @@ def test_our_sections_come_first_and_pytests_table_is_an_appendix(page):
     assert "main" not in ancestors
 
 
-def test_every_id_is_there_once(page):
+def test_every_id_is_unique(page):
     named = [attrs["id"] for _, attrs, _ in page.elements if "id" in attrs]
     assert len(named) == len(set(named))
     targets = {attrs["href"][1:] for _, attrs, _ in page.elements if attrs.get("href", "").startswith("#")}

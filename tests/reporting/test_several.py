@@ -1,4 +1,4 @@
-"""Several models side by side: nothing is lost, everything is told apart, and it fits a terminal, a page and a mail."""
+"""Several models side by side: complete, distinguishable, and small enough for a terminal, a page and an e-mail."""
 
 import re
 from html.parser import HTMLParser
@@ -130,7 +130,7 @@ def test_every_verdict_is_in_the_table(page, demo):
     assert len(cells) == rows * len(SEVEN)
 
 
-def test_every_id_is_there_once_and_every_link_leads_somewhere(page):
+def test_every_id_is_unique_and_every_link_has_a_target(page):
     named = [attrs["id"] for _, attrs in page.elements if "id" in attrs]
     assert len(named) == len(set(named))
     targets = {attrs["href"][1:] for _, attrs in page.elements if attrs.get("href", "").startswith("#")}

@@ -1,4 +1,4 @@
-"""The line on which an estimate stands against its threshold tells the truth."""
+"""The axis of an estimate and its bound has the correct positions."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,4 +1,4 @@
-"""The verdict table: it fits, and a failure says all that a person needs."""
+"""The verdict table: it fits the terminal, and a failure is fully explained."""
 
 import pytest
 from hypothesis import given, settings
@@ -19,7 +19,7 @@ def record(name, value, low, high, **bound):
 
 
 def document_of(demo, *criteria, **changes):
-    finding = Finding("seeing", "It looks.", "Somebody 2021", "It will guess.", {})
+    finding = Finding("seeing", "It looks.", "Author 2021", "It will guess.", {})
     document = demo.document(findings=(), **changes)
     records = (finding_record(finding, "albef", criteria),)
     fields = {

@@ -41,7 +41,7 @@ def judge(run: Run, family: str, case: AuditCase) -> Decided | NotDemanded:
     """Judge a case on one model.
 
     It is not applicable where the design does not suit the model, where the data contain no unit for it, or where the
-    competence of the design (accuracy on unperturbed stimuli) lies below the finding's threshold: a model that cannot
+    competence of the design (accuracy on unperturbed stimuli) is below the finding's threshold: a model that cannot
     read the stimuli is no evidence about the finding. A gate on drawn data draws more where the first look is
     inconclusive; every look has an equal share of the criterion's error. Raises `UsageError` where the thresholds file
     lacks the criterion.

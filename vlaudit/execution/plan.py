@@ -94,7 +94,7 @@ def _made(design: Design, unit: Unit) -> UnitRequests:
 
 
 RequestSource = Callable[[Design], Sequence[UnitRequests]]
-"""Gives what `unit_requests` made of a design, so that several models can share it."""
+"""Function that returns the `unit_requests` of a design, which several models can share."""
 
 
 @paused_gc()

@@ -1,4 +1,4 @@
-"""A file of another kind says so at once; a broken record is refused with where and why, and the rest goes on."""
+"""A file of another kind is an error; a broken record is refused with location and reason, and the others are read."""
 
 import json
 import pickle
@@ -113,7 +113,7 @@ def test_a_line_with_fields_missing_is_refused(tmp_path):
     ]
 
 
-def test_an_image_that_is_there_twice_keeps_its_first_record(tmp_path):
+def test_a_duplicate_image_keeps_its_first_record(tmp_path):
     again = detections("good", seed=9)
     features = open_features(write_tsv(tmp_path / "a.tsv", [line(GOOD), line(again), line(BAD)]))
     assert len(features) == 2
@@ -202,7 +202,7 @@ def test_a_record_that_claims_too_much_memory_is_not_unpacked(tmp_path, monkeypa
 
 
 def test_a_line_without_end_is_not_read(tmp_path, monkeypatch):
-    """A record's own is refused, the first one's costs the file: it cannot say how many fields there are."""
+    """A later record is refused; without the first line the number of fields is unknown, so the file is an error."""
     good, long = line(detections("1")), line(detections("2", count=90))
     monkeypatch.setattr("vlaudit.datasets.features.tsv.MAX_BYTES", len(good) + 9)
     features = open_features(write_tsv(tmp_path / "f.tsv", [good, long, line(detections("3"))]))

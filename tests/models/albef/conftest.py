@@ -16,7 +16,7 @@ CASES = {name: Case(GOLDENS / "albef" / name) for name in ("tiny_even", "tiny_un
 
 @pytest.fixture(scope="session")
 def layouts():
-    """Return what the full-size official models hold: layout -> key -> [shape, dtype]."""
+    """Return the tensors of the full-size official models: layout -> key -> [shape, dtype]."""
     published = json.loads((GOLDENS / "albef" / "published_layout.json").read_text(encoding="utf-8"))
     return {"pretraining": published["pretrain_state_dict"], "retrieval": published["retrieval_state_dict"]}
 

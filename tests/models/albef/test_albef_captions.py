@@ -1,4 +1,4 @@
-"""Captions are read as ALBEF was trained to read them, and every piece knows its characters."""
+"""Captions are tokenized as in ALBEF's training, and every piece states its characters."""
 
 import json
 import re
@@ -76,7 +76,7 @@ def test_hiding_masks_every_piece_of_the_phrase_and_nothing_else():
     assert encoding.originals == POLICY.encode(sample(caption), words).ids
 
 
-def test_positions_are_characters_of_the_caption_as_it_was_given():
+def test_positions_are_characters_of_the_original_caption():
     axis = POLICY.encode(sample("A dog, running - on"), vocabulary("tiny_even")).axis
     assert axis.spans[0] is None
     assert axis.positions(2, 5) == (2,)

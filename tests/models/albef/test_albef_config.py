@@ -1,4 +1,4 @@
-"""Sizes come from a config, from a checkpoint's shapes, or from both, and never contradict in silence."""
+"""Sizes come from a config, from a checkpoint's shapes, or from both; a contradiction is an error."""
 
 from dataclasses import replace
 
@@ -54,14 +54,14 @@ def shapes(config, **held):
 
 @given(config=configs())
 def test_json_round_trip(config):
-    """What is written is what is read."""
+    """The sizes read are the sizes written."""
     assert AlbefConfig.from_json(config.to_json()) == config
 
 
 @given(config=configs())
 @settings(max_examples=20)
 def test_shapes_determine_all_sizes_except_heads_and_epsilons(config):
-    """With those given, every other size is read off the tensors, whatever the sizes and the layout."""
+    """With those given, every other size is read from the tensors, for any sizes and layout."""
     stated = config.to_json()
     keep = {
         "vision": ("num_heads", "layer_norm_eps"),
@@ -166,7 +166,7 @@ def test_a_table_of_another_shape_is_refused(tiny_even, shape, message):
     ],
 )
 def test_a_bad_config_is_one_clear_message(tiny_even, part, name, value, message):
-    """The field, the rule, and what came."""
+    """The message has the field, the rule, and the value."""
     config = tiny_even.config
     bad = config | ({part: config[part] | {name: value}} if part else {name: value})
     with pytest.raises(CheckpointError, match=message):

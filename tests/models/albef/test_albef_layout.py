@@ -52,7 +52,7 @@ def test_assigned_tensors_are_tied_again(small):
 
 
 def test_loading_keeps_the_padding_row(network, case):
-    """Trap 7: the [PAD] row of a checkpoint is not zero, and stays as it was stored."""
+    """Trap 7: the [PAD] row of a checkpoint is not zero, and is loaded unchanged."""
     row = network.text_encoder.bert.embeddings.word_embeddings.weight[0]
     stored = torch.load(case.checkpoint, weights_only=True)["model"]
     assert torch.equal(row, stored["text_encoder.bert.embeddings.word_embeddings.weight"][0])

@@ -1,4 +1,4 @@
-"""Laws of the network: what is read, batched, padded or shared changes nothing."""
+"""Properties of the network: readings, batches, padding and shared images change no result."""
 
 from dataclasses import replace
 
@@ -28,7 +28,7 @@ def batch_of(lengths, seed=0, padding=0):
 @given(lengths=lengths, weights=layer_sets, states=layer_sets)
 @settings(max_examples=20)
 def test_reading_inside_changes_no_result(small, lengths, weights, states):
-    """Eager and fused layers agree whatever is read; and what is read is exactly what was requested."""
+    """Eager and fused layers agree for all readings; and exactly the requested readings are returned."""
     inputs = batch_of(lengths)
     plain, read = encode(small, inputs), encode(small, inputs, weights=weights, states=states)
     spans = {"image": range(2), "text": range(3), "fused": range(3, 5)}
@@ -65,7 +65,7 @@ def test_attention_rows_sum_to_one_and_skip_padding(small, lengths):
 @given(lengths=lengths, padding=st.integers(0, 3))
 @settings(max_examples=20)
 def test_neighbours_and_padding_change_nothing(small, lengths, padding):
-    """A row alone, unpadded, gives what it gives in a padded batch."""
+    """A row alone, unpadded, equals the row in a padded batch."""
     inputs = batch_of(lengths, padding=padding)
     _, text, fused = encode(small, inputs)
     for row, length in enumerate(lengths):
@@ -127,7 +127,7 @@ def test_every_weight_takes_part(small):
     image, text, fused = encode(network, batch_of([4, 6]))
     similarity = network.image_feature(image.last) @ network.text_feature(text.last).T / network.temp
     outputs = (similarity, network.itm_logits(fused.last), network.word_logits(fused.last))
-    # A fixed random weighting: a plain sum is blind to whatever moves all entries of a norm or softmax alike.
+    # A fixed random weighting: a plain sum ignores changes that move all entries of a norm or softmax alike.
     sum((output * torch.randn_like(output)).sum() for output in outputs).backward()
     grads = {name: weight.grad for name, weight in network.named_parameters()}
     unused = [name for name, grad in grads.items() if grad is None or not grad.abs().sum() > 0]

@@ -121,7 +121,7 @@ def test_segment_and_position_vectors_count(case, network, weights, table, spoil
 
 
 def test_embedding_the_text_again_before_fusion_shows(case, network):
-    """Trap 11: the text pass enters the fusion layers as it is, without another embedding norm."""
+    """Trap 11: the text pass enters the fusion layers unchanged, without another embedding norm."""
     image, text, _ = encode(network, case.inputs)
     again = network.text_encoder.bert.embeddings.LayerNorm(text.last)
     fused = network.fuse(again, case.inputs["attention_mask"], image.last)

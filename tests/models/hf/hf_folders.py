@@ -13,7 +13,7 @@ CPU = torch.device("cpu")
 
 
 def made(model_class, config):
-    """Return a model of strong random weights, every tensor drawn: what a file must bring shows where it is lost."""
+    """Return a model of strong random weights, every tensor drawn, so that a lost tensor changes the results."""
     torch.manual_seed(0)
     model = model_class(config).eval()
     with torch.no_grad():

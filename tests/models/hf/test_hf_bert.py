@@ -1,4 +1,4 @@
-"""BERT through transformers: what the class computes, from folders as they are published, or one message."""
+"""BERT through transformers: equal to the class, from published folders, or one error message."""
 
 import shutil
 import subprocess

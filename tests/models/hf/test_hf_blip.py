@@ -1,4 +1,4 @@
-"""BLIP through transformers: what the class computes, and words by filling captions."""
+"""BLIP through transformers: equal to the class, and words by filling captions."""
 
 import shutil
 

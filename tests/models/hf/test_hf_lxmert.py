@@ -1,4 +1,4 @@
-"""Folders of transformers' LXMERT load into our own network, which computes what the class computes."""
+"""Folders of transformers' LXMERT load into our own network, which equals the class."""
 
 import shutil
 
@@ -123,7 +123,7 @@ def test_stage_0_enters_the_first_layers(network, reference):
 
 
 def test_attention_inside_a_cross_layer_is_that_of_its_parts(network, reference):
-    """The class hands out text on image alone: the rest is computed here from what enters each part."""
+    """The class returns text on image alone: the rest is computed here from the inputs of each part."""
     inputs = batch([(5, 3)])
     layer = reference.lxmert.encoder.x_layers[1]
     with torch.inference_mode():

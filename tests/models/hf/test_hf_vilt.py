@@ -1,4 +1,4 @@
-"""ViLT through transformers: what the class computes without its shuffling of patches, and images of any shape."""
+"""ViLT through transformers: equal to the class without its shuffling of patches, for images of any shape."""
 
 import json
 import shutil

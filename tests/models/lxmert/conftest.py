@@ -28,7 +28,7 @@ CONFIG = LxmertConfig(
 
 @pytest.fixture
 def case():
-    """What the official code was given and gave."""
+    """Inputs and outputs of the official code."""
     return Case(GOLDENS / "lxmert" / "case_a")
 
 

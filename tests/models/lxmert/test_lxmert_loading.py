@@ -1,4 +1,4 @@
-"""LXMERT files are loaded whole or not at all, and say what is wrong with them."""
+"""LXMERT files are loaded completely or not at all, with an error that names the fault."""
 
 import json
 from dataclasses import replace
@@ -40,8 +40,8 @@ def test_it_keeps_the_contract_of_adapters(written):
     vlaudit.check_adapter(vlaudit.load("lxmert", checkpoint=written()))
 
 
-def test_a_network_without_the_heads_that_audits_do_not_ask_comes_back(make, small, batch, written):
-    """What the file lacks, the network lacks."""
+def test_a_network_without_heads_that_audits_do_not_read_is_restored(make, small, batch, written):
+    """The network lacks the heads that the file lacks."""
     bare = make(replace(small.config, attributes=None, answers=None, regresses=False))
     network = vlaudit.load("lxmert", checkpoint=written(network=bare)).network
     assert network.config == bare.config
@@ -58,7 +58,7 @@ def test_names_without_the_wrapping_are_read_too(small, batch, written):
 
 
 def test_the_second_name_of_the_word_table_may_be_absent(small, batch, written):
-    """Where it is there, it must agree."""
+    """If present, it must agree."""
     path = written(lambda tensors: {name: tensor for name, tensor in tensors.items() if name != DECODER})
     network = vlaudit.load("lxmert", checkpoint=path).network
     assert torch.equal(network.word_logits(network(batch).text), small.word_logits(small(batch).text))
@@ -77,7 +77,7 @@ def test_the_error_for_a_file_of_another_family_names_the_family(family, looks):
 
 @pytest.mark.parametrize("name", ["bert.encoder.r_layers.0.output.dense.bias", "answer_head.logit_fc.2.weight"])
 def test_a_file_that_lacks_a_tensor_is_refused(written, name):
-    """A head is there whole or not at all."""
+    """A head is complete or absent."""
     path = written(lambda tensors: {n: t for n, t in tensors.items() if n != PREFIX + name})
     with pytest.raises(CheckpointError, match=rf"missing: {name}"):
         vlaudit.load("lxmert", checkpoint=path)

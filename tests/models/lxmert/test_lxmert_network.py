@@ -101,7 +101,7 @@ def test_only_what_is_wanted_is_kept_and_written_out(small, batch, monkeypatch):
 
 
 def test_each_slice_has_its_own_softmax(small, batch):
-    """Each slice's rows sum to 1, and what is padded gets exactly nothing."""
+    """Each slice's rows sum to 1, and padding has a probability of exactly 0."""
     keys_of = {"text": batch.mask, "image": batch.present}
     for (_, keys, _), probabilities in small(batch, everything(small)).attention.items():
         torch.testing.assert_close(probabilities.sum(-1), torch.ones(probabilities.shape[:3]))

@@ -29,7 +29,7 @@ def inputs(case):
 
 
 def test_without_a_mistake_nothing_moves(case, network, inputs):
-    """What the others are measured against."""
+    """The baseline of the other tests."""
     assert moved(case, "mlm_logits", network.word_logits(network(inputs).text)) < 2e-5
 
 
@@ -99,7 +99,7 @@ def test_the_pooler_is_tanh_of_the_first_word(case, network, inputs):
 
 
 def test_match_logits_have_the_published_order(case, network, inputs):
-    """1 is a match in the file, as in our order: nothing is turned round, unlike in VOLTA."""
+    """1 is a match in the file, as in our order; VOLTA's is reversed."""
     logits = network.match_logits(network(inputs))
     assert moved(case, "itm_logits", logits) < 2e-5
     assert moved(case, "itm_logits", logits.flip(-1)) > VISIBLE
@@ -124,7 +124,7 @@ def test_row_zero_of_a_table_is_an_ordinary_vector(case, network, inputs, table)
     assert moved(case, "hidden.t.emb", streams.states["text", 0]) > VISIBLE
 
 
-def test_one_transform_stands_before_all_region_heads(case, network, inputs):
+def test_one_transform_precedes_all_region_heads(case, network, inputs):
     """Class, attribute and features share it."""
     image = network(inputs).image
     with torch.no_grad():

@@ -35,12 +35,12 @@ class Case:
 
     @cached_property
     def inputs(self):
-        """What the official code was given, by name."""
+        """Inputs of the official code, by name."""
         return load_file(self.folder / "inputs.safetensors")
 
     @cached_property
     def expected(self):
-        """What the official code gave, by name."""
+        """Outputs of the official code, by name."""
         return load_file(self.folder / "outputs.safetensors")
 
     @cached_property
@@ -54,7 +54,7 @@ class Case:
 
 
 def goldens_folder(config):
-    """Return the folder that --goldens names, as it was meant where pytest was called."""
+    """Return the folder of --goldens, relative to the folder in which pytest was called."""
     given = config.getoption("--goldens")
     return GOLDENS if given is None else config.invocation_params.dir / given
 

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from vlaudit.models.streams.contract import Inputs
 
 SCALE = 1 / 0.15
-"""Weight of the three losses over regions, of which 15 in 100 are masked in pretraining."""
+"""Weight of the three losses over regions: pretraining masks 15 in 100 regions."""
 
 
 def outputs(case, device):

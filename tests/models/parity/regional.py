@@ -15,7 +15,7 @@ SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
 def load_case(case, device):
-    """Return the adapter of a case; its vocabulary is made up, for the goldens give ids."""
+    """Return the adapter of a case; its vocabulary is generated, because the goldens hold ids."""
     with tempfile.TemporaryDirectory() as folder:
         write_vocabulary(Path(folder), case.config["vocab_size"])
         return vlaudit.load(case.family, checkpoint=case.checkpoint, device=str(device), tokenizer=folder)
@@ -52,7 +52,7 @@ def random_inputs(network, *, lengths=(7, 4, 9), regions=(5, 6, 3)):
 
 
 def row_alone(inputs, row):
-    """Return one row of a batch, as if it had come alone: nothing is padded."""
+    """Return one row of a batch without padding."""
     words, regions = int(inputs.mask[row].sum()), int(inputs.present[row].sum())
     return Inputs(
         inputs.ids[row : row + 1, :words],
@@ -69,7 +69,7 @@ def load_network(case, device):
 
 
 def everything(network):
-    """Ask for every state and attention that the network has."""
+    """Return a request for every state and attention of the network."""
     layout = network.layout
     return Wanted(
         frozenset((*pair, layer) for pair, layers in layout.attention.items() for layer in layers),

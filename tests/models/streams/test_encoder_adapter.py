@@ -1,4 +1,4 @@
-"""Every network behind the one adapter keeps the promises of the boundary."""
+"""Every network in the adapter keeps the promises of the model boundary."""
 
 import hashlib
 from dataclasses import replace
@@ -148,7 +148,7 @@ def test_regions_without_features_are_encoded_from_their_pixels(adapter_of):
 
 
 def test_boxes_of_encoded_regions_are_rounded_to_places(adapter_of):
-    """Two boxes that round to one place are one to the model; features from a file keep their exact boxes."""
+    """Boxes that round to one place are equal to the model; features from a file keep their exact boxes."""
     adapter = adapter_of("uniter", encoder())
     sample = probe_samples(adapter)[0]
     flat = replace(sample, image=sample.image.edited("flat", np.zeros_like))

@@ -15,7 +15,7 @@ CONFIG = UniterConfig(60, 24, layers=3, heads=3, intermediate=40, region_width=1
 
 @pytest.fixture
 def case():
-    """What the official code was given and gave."""
+    """Inputs and outputs of the official code."""
     return Case(GOLDENS / "uniter" / "case_a")
 
 

@@ -1,4 +1,4 @@
-"""UNITER files are loaded whole or not at all, and say what is wrong with them."""
+"""UNITER files are loaded completely or not at all, with an error that names the fault."""
 
 import json
 from dataclasses import replace
@@ -92,7 +92,7 @@ def test_a_config_that_does_not_fit_is_refused(written, change, message):
 
 
 def test_heads_of_the_published_width_need_no_config(tmp_path):
-    """The published files come alone: 64 components a head."""
+    """The published files have no config: 64 components per head."""
     config = UniterConfig(40, 128, layers=1, heads=2, intermediate=8, region_width=6, classes=5)
     network = Uniter(config).eval()
     network.initialise(std=0.2)

@@ -38,7 +38,7 @@ def test_the_full_size_network_has_the_published_keys_and_shapes(full_size):
 
 
 def test_the_published_config_has_the_published_sizes(full_size):
-    """What the official config holds, and the sizes that are arguments there, read as ours."""
+    """The official config, and the sizes that are arguments there, read as our sizes."""
     stated = PUBLISHED["config"] | PUBLISHED["constructor"]
     assert UniterConfig.from_tensors(full_size.state_dict(), stated) == UniterConfig.published()
     ours = full_size.config.to_json()
@@ -84,7 +84,7 @@ def test_padded_equals_packed(case, network):
 
 
 def test_both_modalities_share_one_softmax(small, batch):
-    """A query's slices sum to 1 together, and what is padded gets exactly nothing."""
+    """A query's slices sum to 1 together, and padding has a probability of exactly 0."""
     attention = small(batch, everything(small)).attention
     for layer in range(small.config.layers):
         for queries in ("text", "image"):
@@ -110,7 +110,7 @@ def test_only_what_is_wanted_is_kept_and_written_out(small, batch, monkeypatch):
 
 
 def test_the_layout_declares_every_output(small, batch):
-    """Everything that the layout promises comes back, and nothing else is there."""
+    """Exactly the outputs that the layout declares are returned."""
     streams, layout = small(batch, everything(small)), small.layout
     assert (len(streams.attention), len(streams.states)) == (4 * 3, 2 * 4)
     assert (layout.joint_softmax, layout.architecture, layout.global_region) == (True, "single-stream", False)
@@ -127,7 +127,7 @@ def test_without_a_mask_every_region_is_attended(small, batch):
 
 @given(arrays.arrays("float32", (3, 2, 2), elements=st.floats(0, 1, width=16)))
 def test_a_box_becomes_seven_numbers(edges):
-    """Edges as they are, then width, height and area, which belong together."""
+    """The edges, then width, height and area computed from them."""
     edges.sort(axis=1)
     boxes = torch.from_numpy(edges.reshape(3, 4))
     left, top, right, bottom, width, height, area = seven_numbers(boxes).unbind(-1)

@@ -43,7 +43,7 @@ def masked(case):
 
 
 def test_without_a_mistake_nothing_moves(case, network, inputs):
-    """What the others are measured against."""
+    """The baseline of the other tests."""
     assert moved(case, "mlm_logits", word_logits(network, inputs), "attention_mask") < 2e-5
 
 
@@ -115,7 +115,7 @@ def test_the_pooler_is_tanh_of_the_first_word(case, network, inputs):
 
 
 def test_match_logits_have_the_published_order(case, network, inputs):
-    """1 is a match in the file, as in our order: nothing is turned round, unlike in VOLTA."""
+    """1 is a match in the file, as in our order; VOLTA's is reversed."""
     logits = network.match_logits(network(inputs))
     assert moved(case, "itm_logits", logits) < 2e-5
     assert moved(case, "itm_logits", logits.flip(-1)) > VISIBLE

@@ -1,4 +1,4 @@
-"""Our networks hold exactly the published keys and shapes, and what is one tensor there is one here."""
+"""Our networks hold exactly the published keys and shapes, and tensors that are tied there are tied here."""
 
 import pytest
 import torch
@@ -36,7 +36,7 @@ def test_every_number_is_counted_once(name):
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_what_is_written_fills_an_official_model(name):
-    """`published_state_dict` gives back the golden checkpoint, under all of its names."""
+    """`published_state_dict` returns the golden checkpoint, under all of its names."""
     stored = torch.load(CASES[name].checkpoint, weights_only=True)
     written = network_of(name).published_state_dict()
     assert written.keys() == stored.keys()

@@ -18,7 +18,7 @@ CPU = {"device": "cpu"}
 
 @pytest.fixture
 def folder(tmp_path):
-    """Return what writes a case's files, changed, and gives the path of the checkpoint."""
+    """Return a function that writes the changed files of a case and returns the path of the checkpoint."""
 
     def write(name, tensors=None, config=None):
         write_vocabulary(tmp_path, 500)

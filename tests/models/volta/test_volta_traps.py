@@ -1,4 +1,4 @@
-"""What is easily got wrong in the controlled models, each as a law (the traps: tests/goldens/REGION_MODELS.md)."""
+"""Easy mistakes in the controlled models, each as a property (the traps: tests/goldens/REGION_MODELS.md)."""
 
 from dataclasses import replace
 
@@ -58,7 +58,7 @@ def test_a_row_of_vl_bert_is_what_the_official_code_gives_it_alone(shapes, extra
 
 @torch.no_grad()
 def test_the_official_vl_bert_depends_on_its_batch_mates():
-    """Which is why the default does not follow it: the same row, next to a shorter caption, is another."""
+    """The default therefore differs: the same row has other states next to a shorter caption."""
     official = as_official(network_of("ctrl_vl-bert"))
     batch = random_batch(((9, 5), (3, 5)), 0)
     alone = official(row_of(batch, slice(0, 1)), Wanted())

@@ -25,7 +25,7 @@ def network_of(name):
 
 
 def published(name):
-    """Return what is known of the published file."""
+    """Return the record of the published file."""
     return json.loads((GOLDENS / name / "published_layout.json").read_text(encoding="utf-8"))
 
 
