@@ -35,7 +35,7 @@ def color(toy, sample):
     return ask(toy, sample.hiding(sample.slots[0]), COLORS)[COLORS].exp()[0]
 
 
-def test_the_grounded_toy_names_the_shown_color():
+def test_the_grounded_toy_names_the_color_in_the_image():
     assert color(GroundedToy(), SAMPLE).argmax() == 0
     assert color(GroundedToy(), BLUE).argmax() == 1
     assert color(GroundedToy(), COVERED).tolist() == pytest.approx([1 / 3] * 3)
