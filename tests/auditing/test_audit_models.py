@@ -31,7 +31,8 @@ def test_a_model_of_patches_is_not_started_on_missing_photos():
     absent = absent_image("photo", 40, 30)
     samples = [replace(sample, image=absent) for sample in saying("a dog", "a cat")]
     albef = ModelOptions("albef", "albef")
-    with pytest.raises(UsageError, match=r"--model albef can read none of the first 2 samples \(2 because .*not there"):
+    refused = r"--model albef can read none of the first 2 samples \(2 because .*the photo is missing"
+    with pytest.raises(UsageError, match=refused):
         Models([albef]).check(samples, "mine")
 
 

@@ -101,7 +101,7 @@ def test_the_command_prints_the_schema(capsys):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("", "no document of schema version 1"),
+        ("", "does not follow schema version 1"),
         ("{}", "Field required"),
         ('{"schema_version": "2"}', "schema_version: Input should be '1'"),
     ],

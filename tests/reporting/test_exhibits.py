@@ -227,7 +227,7 @@ def test_the_same_curves_are_the_same_bytes(curves):
 
 @pytest.mark.parametrize("count", [0, 9])
 def test_more_curves_than_can_be_distinguished_are_refused(count):
-    with pytest.raises(UsageError, match=f"between 1 and 8 curves can be distinguished, got {count}"):
+    with pytest.raises(UsageError, match=f"curves must have between 1 and 8 entries, got {count}"):
         Curves("Title", DESIGN, {str(i): "a" for i in range(count)})
 
 
