@@ -7,6 +7,7 @@ VlauditError
 ├── DataError           a data set cannot be opened (an invalid record is refused and counted instead)
 ├── RefusedSample       a sample is unreadable, or a perturbation is undefined for it; counted, never fatal
 ├── RequestError        a model cannot answer a forward request (`ModelAdapter.refusal` returns the reason in advance)
+├── MeasuringError      an exception of a model, perturbation or measure during the run
 ├── AnswerError         the outputs of a model contain NaN or infinity
 └── AdapterError        a model adapter violates its declared contract (raised by `check_adapter`)
 """
@@ -49,6 +50,10 @@ class RefusedSample(VlauditError):  # noqa: N818 - an outcome that is counted, n
 
 class RequestError(VlauditError, ValueError):
     """A model cannot answer a forward request, or a trace does not contain a reading."""
+
+
+class MeasuringError(VlauditError, RuntimeError):
+    """A model, perturbation or measure raised an exception during the run."""
 
 
 class AnswerError(VlauditError, ArithmeticError):

@@ -99,7 +99,7 @@ class Design:
         """Raise `UsageError` if a condition is not a tuple of perturbations, or a name does not exist."""
         where = f"design {self.id}"
         for name, perturbations in self.conditions.items():
-            if not isinstance(perturbations, tuple) or not all(isinstance(one, Perturbation) for one in perturbations):
+            if not isinstance(perturbations, tuple) or not all(map(_is_perturbation, perturbations)):
                 raise UsageError(
                     f"{where}: the condition {name!r} must be a tuple of perturbations, such as () or (Mirror(),), "
                     f"got {perturbations!r}"
@@ -158,14 +158,21 @@ class AuditCase:
 
     def check(self) -> None:
         """Raise `UsageError` if the audit uses a column, condition or architecture that does not exist."""
-        for design in (self.design, *self.finding.shown):
-            design.check()
         _check_names(self.id, f"{self.statistic!r} reads the column", self.statistic.columns, self.design.columns)
         _check_names(self.id, "not_for names the architecture", self.not_for, get_args(Architecture))
+        if not isinstance(self.finding.exhibits, tuple) or not isinstance(self.finding.shown, tuple):
+            raise UsageError(f"{self.finding.id}: exhibits and shown must be tuples, such as (Bars(...),)")
+        for design in (self.design, *self.finding.shown):
+            design.check()
         for exhibit in self.finding.exhibits:
             where, design = f"{self.finding.id}, exhibit {exhibit.title!r}", exhibit.design
             _check_names(where, "it reads the column", exhibit.columns, design.columns)
             _check_names(where, "it shows the condition", exhibit.pictured, design.conditions)
+
+
+def _is_perturbation(one: object) -> bool:
+    """Return whether it is a perturbation, not its class: `Mirror()`, not `Mirror`."""
+    return isinstance(one, Perturbation) and not isinstance(one, type)
 
 
 def _check_names(where: str, use: str, names: Iterable[str], known: Iterable[str]) -> None:

@@ -128,6 +128,9 @@ def _model_options(
     given = list(models) if isinstance(models, Sequence) and not isinstance(models, str) else [models]
     if not given:
         raise UsageError("models: name at least one, such as 'albef'")
+    for model in given:
+        if isinstance(model, type):
+            raise UsageError(f"models: must be names or model adapters, got the class {model.__name__}; call it first")
     specs = [model for model in given if isinstance(model, str)]
     names = display_names(specs)
     check_distinct("models:", [names[model] if isinstance(model, str) else model.name for model in given])

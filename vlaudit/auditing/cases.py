@@ -2,21 +2,39 @@
 
 from __future__ import annotations
 
+import inspect
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from types import ModuleType
 from typing import Any
 
-from vlaudit.findings import AuditCase, case_name
+from vlaudit.errors import UsageError
+from vlaudit.findings import AuditCase, Design, Finding, case_name
 
 MARK = "audit"
 """Name of the mark that makes a test an audit."""
 
 
 def cases_of(module: ModuleType) -> list[AuditCase]:
-    """Return the cases of a module in the order of its test functions, parametrizations expanded."""
-    return [case for name, test in vars(module).items() if name.startswith("test_") for case in _cases(name, test)]
+    """Return the cases of a module in the order of its tests, in classes too, parametrizations expanded.
+
+    Tests with the mark `skip`, or `skipif` with a true value, are left out, as pytest does. Raises `UsageError` where
+    a test has two `audit` marks.
+    """
+    classes = (one for name, one in vars(module).items() if inspect.isclass(one) and name.startswith("Test"))
+    owners: list[Any] = [module, *classes]
+    return [case for owner in owners for case in _cases_in(owner)]
+
+
+def _cases_in(owner: ModuleType | type) -> Iterator[AuditCase]:
+    for name, test in vars(owner).items():
+        if name.startswith("test_") and not any(map(_skips, getattr(test, "pytestmark", ()))):
+            yield from _cases(name, test)
+
+
+def _skips(mark: Any) -> bool:
+    return bool(mark.name == "skip" or (mark.name == "skipif" and mark.args[:1] == (True,)))
 
 
 def _cases(name: str, test: Any) -> Iterator[AuditCase]:
@@ -24,9 +42,15 @@ def _cases(name: str, test: Any) -> Iterator[AuditCase]:
     parametrized = [_parameter_sets(mark) for mark in marks if mark.name == "parametrize"]
     for chosen in product(*parametrized):  # in pytest's order: the decorator next to the function varies last
         parameters = {name: value for values, _ in chosen for name, value in values.items()}
-        for mark in (*marks, *(mark for _, own in chosen for mark in own)):
-            if mark.name == MARK:
-                yield make_case(mark, name, parameters, test.__doc__)
+        audits = [mark for mark in (*marks, *(mark for _, own in chosen for mark in own)) if mark.name == MARK]
+        check_marks(name, audits)
+        yield from (make_case(mark, name, parameters, test.__doc__) for mark in audits)
+
+
+def check_marks(test: str, marks: Sequence[Any]) -> None:
+    """Raise `UsageError` where a test has more than one `audit` mark."""
+    if len(marks) > 1:
+        raise UsageError(f"{test}: a test must have one audit mark, got {len(marks)}; write one test per criterion")
 
 
 def _parameter_sets(mark: Any) -> list[tuple[dict[str, object], Sequence[Any]]]:
@@ -50,9 +74,14 @@ def _parameter_set(names: Sequence[str], one: Any, *, alone: bool) -> tuple[dict
 def make_case(mark: Any, function: str, parameters: Mapping[str, object], doc: str | None) -> AuditCase:
     """Return the case that a mark declares for one test function with these parameters, the model left out.
 
-    Raises `TypeError` or `ValueError` where the mark does not name a finding, a design and a statistic.
+    Raises `UsageError` where the mark does not name a finding, a design and a statistic.
     """
     explanation = " ".join((doc or "").split())
+    kinds = [type(one).__name__ for one in mark.args]
+    if not (len(kinds) == 3 and isinstance(mark.args[0], Finding) and isinstance(mark.args[1], Design)):
+        raise UsageError(
+            f"{function}: its mark must be @pytest.mark.audit(FINDING, DESIGN, STATISTIC), got ({', '.join(kinds)})"
+        )
     finding, design, statistic = mark.args
     return AuditCase(finding, design, statistic, case_name(function, parameters), explanation, **mark.kwargs)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from vlaudit.auditing.run import Run
-from vlaudit.errors import UsageError
+from vlaudit.errors import UsageError, VlauditError
 from vlaudit.findings import AuditCase, Criterion, Outcome, Verdict, decide, not_applicable
 from vlaudit.statistics.base import NoEstimate, Statistic
 from vlaudit.tables import Table
@@ -72,11 +72,15 @@ def criterion_of(run: Run, family: str, case: AuditCase) -> Criterion | NotDeman
 
 
 def _judged(run: Run, family: str, case: AuditCase, criterion: Criterion) -> Verdict:
+    """Judge the looks one by one; what cannot be measured or estimated is an error of the criterion."""
     share = replace(criterion, alpha=criterion.alpha / run.looks)
-    for look in range(run.looks):
-        verdict = _look(run, family, case, share, run.table(family, case.design, look))
-        if verdict.outcome != "inconclusive":
-            break
+    try:
+        for look in range(run.looks):
+            verdict = _look(run, family, case, share, run.table(family, case.design, look))
+            if verdict.outcome != "inconclusive":
+                break
+    except VlauditError as error:
+        return Verdict(share, "error", str(error))
     return verdict
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import traceback
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from functools import cached_property, partial
 from itertools import islice
+from pathlib import Path
 
 import polars as pl
 
@@ -13,7 +15,7 @@ from vlaudit import datasets
 from vlaudit.auditing.models import Models
 from vlaudit.auditing.options import Options
 from vlaudit.datasets import Dataset
-from vlaudit.errors import UsageError
+from vlaudit.errors import MeasuringError, UsageError, VlauditError
 from vlaudit.execution.plan import UnitRequests, plan, unit_requests
 from vlaudit.execution.progress import Progress, Stream
 from vlaudit.execution.run import Measured, run
@@ -40,7 +42,8 @@ class Run:
         self.findings: dict[str, Finding] = {}
         self._designs: dict[str, dict[str, Design]] = defaultdict(dict)
         self._of_finding: dict[str, dict[str, dict[str, None]]] = defaultdict(dict)  # ordered sets of design ids
-        self._looks: dict[tuple[str, str], list[Measured]] = defaultdict(list)
+        self._looks: dict[tuple[str, str], list[Measured]] = {}
+        self._failures: dict[str, VlauditError] = {}  # by model
         self._done: set[str] = set()
         self._requests: dict[tuple[str, int], list[UnitRequests]] = {}  # shared by several models, by design and look
 
@@ -73,14 +76,18 @@ class Run:
         """Register the cases to audit, each with its model.
 
         Designs that only exhibits of a finding show are measured with any of its cases. Raises `UsageError` where a
-        statistic or an exhibit reads a column that its design lacks.
+        statistic or an exhibit reads a column that its design lacks, and where two findings, designs or criteria that
+        differ have the same id.
         """
-        cases = list(selected)
-        for family, case in cases:
+        known: dict[tuple[str, str], object] = {}
+        for family, case in selected:
             case.check()
+            _check_same(known, "finding", case.finding.id, case.finding)
+            _check_same(known, "criterion", case.id, case)
             self.findings[case.finding.id] = case.finding
             of_finding = self._of_finding[family].setdefault(case.finding.id, {})
             for design in (case.design, *case.finding.shown):
+                _check_same(known, "design", design.id, design)
                 self._designs[family][design.id] = design
                 of_finding[design.id] = None
 
@@ -100,14 +107,34 @@ class Run:
         return found
 
     def measured(self, family: str, design: Design, look: int = 0) -> Measured:
-        """Return the measurements of one look; the first look runs all selected designs of the model together."""
-        while len(self._looks[family, design.id]) <= look:
-            number = len(self._looks[family, design.id])
+        """Return the measurements of one look; the first look runs all selected designs of the model together.
+
+        Raises `VlauditError` where measuring failed; it is not tried again.
+        """
+        looks = self._looks.setdefault((family, design.id), [])
+        while len(looks) <= look:
+            if family in self._failures:
+                raise self._failures[family]
+            number = len(looks)
             designs = list(self._designs[family].values()) if number == 0 else [design]
-            done = self._measure(family, designs, number)
+            done = self._try_measuring(family, designs, number)
             for one in designs:
-                self._looks[family, one.id].append(done)
-        return self._looks[family, design.id][look]
+                self._looks.setdefault((family, one.id), []).append(done)
+        return looks[look]
+
+    def _try_measuring(self, family: str, designs: Sequence[Design], look: int) -> Measured:
+        """Measure, and remember a failure: every criterion of the model then has the outcome error."""
+        try:
+            return self._measure(family, designs, look)
+        except VlauditError as error:
+            self._failures[family] = error
+            raise
+        except Exception as error:
+            traceback.print_exc()  # for the author of the model, perturbation or measure that raised it
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            message = f"{type(error).__name__}: {error} ({Path(place.filename).name}, line {place.lineno})"
+            self._failures[family] = MeasuringError(f"--model {family}: measuring stopped by {message}")
+            raise self._failures[family] from error
 
     def _measure(self, family: str, designs: Sequence[Design], look: int) -> Measured:
         model = self.models[family]
@@ -150,7 +177,8 @@ class Run:
 
     def units(self, family: str, design: Design) -> dict[str, Unit]:
         """Return the units of a design by `unit_id`, over all looks so far."""
-        return {k: v for done in self._looks[family, design.id] for k, v in done.units[design.id].items()}
+        looks = self._looks.get((family, design.id), [])
+        return {k: v for done in looks for k, v in done.units[design.id].items()}
 
     def known_failure(self, family: str, case: AuditCase) -> str | None:
         """Return why a case is known to fail, by the thresholds file or by the file next to the checkpoint.
@@ -167,17 +195,25 @@ class Run:
 
     def measured_findings(self) -> list[tuple[str, str]]:
         """Return (family, finding id) of everything measured in this process, in the order of the tests."""
-        done = [family for family in self._designs if any(one == family for one, _ in self._looks)]
+        with_rows = {family for (family, _), looks in self._looks.items() if looks}
+        done = [family for family in self._designs if family in with_rows]
         return [(family, finding) for family in done for finding in self._of_finding[family]]
 
     def designs_of(self, family: str, finding_id: str) -> list[Design]:
-        """Return the selected designs of a finding."""
-        return [self._designs[family][design] for design in self._of_finding[family][finding_id]]
+        """Return the designs of a finding that were measured."""
+        names = self._of_finding[family][finding_id]
+        return [self._designs[family][name] for name in names if self._looks.get((family, name))]
 
     def passes(self, family: str) -> list[Measured]:
         """Return every pass over the data for a model, in order."""
         done = [measured for (one, _), looks in self._looks.items() if one == family for measured in looks]
         return list({id(measured): measured for measured in done}.values())
+
+
+def _check_same(known: dict[tuple[str, str], object], kind: str, name: str, one: object) -> None:
+    """Raise `UsageError` where another object of this kind has the same id, but is not equal."""
+    if known.setdefault((kind, name), one) != one:
+        raise UsageError(f"two audits declare a {kind} {name!r} that differ; give one of them another id")
 
 
 def _open(options: Options) -> Dataset:

@@ -126,15 +126,18 @@ def is_audit(item: pytest.Item) -> bool:
         for mark in getattr(one, "marks", ())
     ]
     marks += item.iter_markers()
-    return any(mark.name == "audit" and isinstance(arg, findings.Finding) for mark in marks for arg in mark.args[:1])
+    return any(mark.name == "audit" and isinstance(arg, findings.Finding) for mark in marks for arg in mark.args)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> Generator[None, Any, pytest.TestReport]:
     """Add the verdict to the properties of its test, so that it travels with the report."""
-    if call.when == "call" and item.get_closest_marker("audit") is not None:
-        from vlaudit.plugin.outcomes import attach  # noqa: PLC0415 (as above)
+    judges = call.when == "call" and bool(item.config.stash[NAMES]) and is_audit(item)
+    if judges:
+        from vlaudit.plugin.outcomes import attach, fail_unjudged  # noqa: PLC0415 (as above)
 
         attach(item, call.duration)
     report: pytest.TestReport = yield
+    if judges:
+        fail_unjudged(item, report)
     return report

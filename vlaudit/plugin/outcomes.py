@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from vlaudit.auditing.cases import MARK, make_case
+from vlaudit.auditing.cases import MARK, check_marks, make_case
 from vlaudit.auditing.judging import Decided, NotDemanded, fails, judge
 from vlaudit.auditing.record import VerdictRecord
 from vlaudit.auditing.run import Run
 from vlaudit.errors import UsageError
-from vlaudit.findings import AuditCase
+from vlaudit.findings import AuditCase, Finding
 
 RUN: pytest.StashKey[Run] = pytest.StashKey()
 """Key of the run in the stash of a session."""
@@ -87,12 +87,11 @@ def case_of(item: pytest.Item) -> AuditCase:
         mark, callspec = item.get_closest_marker(MARK), getattr(item, "callspec", None)
         parameters = {} if callspec is None else {k: v for k, v in callspec.params.items() if k != "model"}
         test = getattr(item, "function", None)
+        check_marks(item.nodeid, list(item.iter_markers(MARK)))
         try:
             item.stash[CASE] = make_case(mark, item.originalname, parameters, test.__doc__)  # type: ignore[attr-defined]
-        except (TypeError, ValueError) as error:
-            raise UsageError(
-                f"{item.nodeid}: its mark must be @pytest.mark.audit(FINDING, DESIGN, STATISTIC), got {mark}: {error}"
-            ) from None
+        except TypeError as error:
+            raise UsageError(f"{item.nodeid}: its audit mark has a wrong argument: {error}") from None
     return item.stash[CASE]
 
 
@@ -104,6 +103,21 @@ def judge_of(request: pytest.FixtureRequest) -> Judge:
             f"{request.node.nodeid}: `judge` needs a mark, @pytest.mark.audit(FINDING, DESIGN, STATISTIC)"
         )
     return Judge(request.config.stash[RUN], family, request.node)
+
+
+def check_takes_judge(item: pytest.Item) -> None:
+    """Raise `UsageError` for a test with a finding in its `audit` mark that does not take the fixture `judge`."""
+    mark = item.get_closest_marker(MARK)
+    findings = [arg for arg in mark.args if isinstance(arg, Finding)] if mark else []
+    if findings and "judge" not in getattr(item, "fixturenames", ()):
+        raise UsageError(f"{item.nodeid}: an audit's test must take the fixture judge and call it: judge()")
+
+
+def fail_unjudged(item: pytest.Item, report: pytest.TestReport) -> None:
+    """Fail an audit's test that passed without judging anything."""
+    if report.passed and audited(item) is not None and DECIDED not in item.stash:
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid}: an audit's test must call judge(), this one judged nothing"
 
 
 def attach(item: pytest.Item, duration: float) -> None:

@@ -8,6 +8,7 @@ import pytest
 from markupsafe import escape
 
 from vlaudit.auditing.cases import cases_of, names_of
+from vlaudit.auditing.judging import criterion_of
 from vlaudit.auditing.options import Options
 from vlaudit.auditing.record import RunRecord, VerdictRecord, measurements_of
 from vlaudit.auditing.run import Run
@@ -15,7 +16,7 @@ from vlaudit.errors import VlauditError
 from vlaudit.plugin.appendix import Appendix
 from vlaudit.plugin.errors import stop
 from vlaudit.plugin.options import ReportPaths
-from vlaudit.plugin.outcomes import PROPERTY, RUN, audited, case_of
+from vlaudit.plugin.outcomes import PROPERTY, RUN, audited, case_of, check_takes_judge
 from vlaudit.plugin.terminal import Terminal
 from vlaudit.reporting.document import RunDocument
 from vlaudit.reporting.files import check_writable, write_whole
@@ -49,6 +50,8 @@ class AuditSession:
     def pytest_collection_modifyitems(self, session: pytest.Session, items: list[pytest.Item]) -> None:
         """Check the names in the thresholds file, before any test is deselected."""
         try:
+            for item in items:
+                check_takes_judge(item)
             audits = [item for item in items if isinstance(item, pytest.Function) and audited(item) is not None]
             # A test that is selected by its id comes without the other cases of its module.
             declared = [case for module in {item.module for item in audits} for case in cases_of(module)]
@@ -60,7 +63,10 @@ class AuditSession:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Register the cases of the tests that will run."""
         try:
-            self.run.select(case for item in session.items if (case := audited(item)) is not None)
+            selected = [one for item in session.items if (one := audited(item)) is not None]
+            self.run.select(selected)
+            for family, case in selected:
+                criterion_of(self.run, family, case)  # a missing bound shows before anything is measured
         except VlauditError as error:
             stop(session, str(error))
 
