@@ -95,7 +95,7 @@ def test_a_blind_model_fails_without_a_traceback(audit):
         ["*looking.covering_matters: fail*", "*claim: The model looks*", "*found: *against at least 0.3*"]
     )
     done.stdout.no_fnmatch_line("*Traceback*")
-    done.stdout.no_fnmatch_line("*judge.py*")
+    done.stdout.no_fnmatch_line("*outcomes.py*")
 
 
 def test_an_undecided_criterion_is_an_xfail_and_fails_the_gate(audit):
@@ -251,4 +251,4 @@ def test_criteria_without_a_source_are_skipped_and_missing_entries_are_errors(au
     done = audit("--thresholds", demands)
     done.assert_outcomes(failed=2)
     done.stdout.fnmatch_lines(["*no entry for looking.covering_matters*add one under*"])
-    done.stdout.no_fnmatch_line("*judge.py*")
+    done.stdout.no_fnmatch_line("*outcomes.py*")
