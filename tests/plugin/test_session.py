@@ -182,7 +182,7 @@ def refusing(audit, every):
     """Let the cover of every n-th sample be refused, and allow next to no refusals."""
     demands = audit.path / "strict.toml"
     demands.write_text(DEMANDS.format(bound="at_least = 0.3").replace("at_most = 0.9", "at_most = 0.0001"))
-    text = AUDIT.replace('Cover("object")', f"CoverNobody({every})").replace("\nFINDING", f"{REFUSING}\nFINDING", 1)
+    text = AUDIT.replace('Cover("object")', f"SometimesRefused({every})").replace("\nFINDING", f"{REFUSING}\nFINDING", 1)
     (audit.path / "test_looking.py").write_text(text)
     return ("--thresholds", demands)
 
