@@ -76,6 +76,11 @@ def run(folder):
     return audit
 
 
+def test_another_seed_draws_other_scenes(run):
+    scenes = {seed: set(run("toy-grounded", limit=8, seed=seed).table("looks").images.tolist()) for seed in (0, 5)}
+    assert all(name.startswith(f"scenes-{seed}-") for seed, names in scenes.items() for name in names)
+
+
 def same(document):
     """Return everything of a document but time and the command."""
     values = document.model_dump(mode="json", exclude={"started", "seconds", "command"})

@@ -217,7 +217,11 @@ def _check_same(known: dict[tuple[str, str], object], kind: str, name: str, one:
 
 
 def _open(options: Options) -> Dataset:
-    """Open the data; the number of scenes, unless given, is the limit, or that of all looks of a gate."""
+    """Open the data; scenes are drawn from the run's seed, as many as the limit or all looks of a gate need.
+
+    A specification such as `scenes:seed=3,n=500` is opened unchanged.
+    """
     if options.data == "scenes":
-        return datasets.open(f"scenes:n={options.limit << (LOOKS - 1 if options.gate else 0)}")
+        count = options.limit << (LOOKS - 1 if options.gate else 0)
+        return datasets.open(f"scenes:seed={options.seed},n={count}")
     return datasets.open(options.data)
