@@ -11,11 +11,11 @@ _KEY = "vlaudit_error"
 
 def stop(session: pytest.Session, message: str) -> None:
     """End the session with a usage error, exit code 4; a worker runs nothing and lets its controller do so."""
+    session.items.clear()  # pytest ends the collection also after an error, which must stay the first
     output = getattr(session.config, "workeroutput", None)
     if output is None:
         raise pytest.UsageError(message)
     output[_KEY] = message
-    session.items.clear()
 
 
 def raise_error_of(worker: Any) -> None:

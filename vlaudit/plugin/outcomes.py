@@ -105,17 +105,22 @@ def judge_of(request: pytest.FixtureRequest) -> Judge:
     return Judge(request.config.stash[RUN], family, request.node)
 
 
-def check_takes_judge(item: pytest.Item) -> None:
-    """Raise `UsageError` for a test with a finding in its `audit` mark that does not take the fixture `judge`."""
+def takes_judge(item: pytest.Item) -> bool:
+    """Return whether a test takes the fixture `judge`; one that takes `model` alone makes assertions of its own."""
+    return "judge" in getattr(item, "fixturenames", ())
+
+
+def check_fixtures(item: pytest.Item) -> None:
+    """Raise `UsageError` for a test with a finding in its `audit` mark that takes neither `judge` nor `model`."""
     mark = item.get_closest_marker(MARK)
     findings = [arg for arg in mark.args if isinstance(arg, Finding)] if mark else []
-    if findings and "judge" not in getattr(item, "fixturenames", ()):
+    if findings and not {"judge", "model"} & set(getattr(item, "fixturenames", ())):
         raise UsageError(f"{item.nodeid}: an audit's test must take the fixture judge and call it: judge()")
 
 
 def fail_unjudged(item: pytest.Item, report: pytest.TestReport) -> None:
-    """Fail an audit's test that passed without judging anything."""
-    if report.passed and audited(item) is not None and DECIDED not in item.stash:
+    """Fail an audit's test that takes the judge and passed without calling it."""
+    if report.passed and takes_judge(item) and audited(item) is not None and DECIDED not in item.stash:
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid}: an audit's test must call judge(), this one judged nothing"
 

@@ -16,7 +16,7 @@ from vlaudit.errors import VlauditError
 from vlaudit.plugin.appendix import Appendix
 from vlaudit.plugin.errors import stop
 from vlaudit.plugin.options import ReportPaths
-from vlaudit.plugin.outcomes import PROPERTY, RUN, audited, case_of, check_takes_judge
+from vlaudit.plugin.outcomes import PROPERTY, RUN, audited, case_of, check_fixtures, takes_judge
 from vlaudit.plugin.terminal import Terminal
 from vlaudit.reporting.document import RunDocument
 from vlaudit.reporting.files import check_writable, write_whole
@@ -51,7 +51,7 @@ class AuditSession:
         """Check the names in the thresholds file, before any test is deselected."""
         try:
             for item in items:
-                check_takes_judge(item)
+                check_fixtures(item)
             audits = [item for item in items if isinstance(item, pytest.Function) and audited(item) is not None]
             # A test that is selected by its id comes without the other cases of its module.
             declared = [case for module in {item.module for item in audits} for case in cases_of(module)]
@@ -63,9 +63,9 @@ class AuditSession:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Register the cases of the tests that will run."""
         try:
-            selected = [one for item in session.items if (one := audited(item)) is not None]
-            self.run.select(selected)
-            for family, case in selected:
+            selected = {item: one for item in session.items if (one := audited(item)) is not None}
+            self.run.select(selected.values())
+            for family, case in (one for item, one in selected.items() if takes_judge(item)):
                 criterion_of(self.run, family, case)  # a missing bound shows before anything is measured
         except VlauditError as error:
             stop(session, str(error))
