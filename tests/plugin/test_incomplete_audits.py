@@ -28,7 +28,7 @@ def audit(pytester):
     pytester.syspathinsert(Path(__file__).parents[2])
 
     def run(argument="judge", body="judge()", name="matches"):
-        pytester.makepyfile(test_own=AUDIT.format(argument=argument, body=body))
+        pytester.makepyfile(test_unfinished_audit=AUDIT.format(argument=argument, body=body))
         (pytester.path / "own.toml").write_text(BOUND.format(name=name))
         chosen = ("--model", "toy-grounded", "--limit", "8", "--thresholds", "own.toml")
         return pytester.runpytest_inprocess("-p", "no:cacheprovider", *chosen)
