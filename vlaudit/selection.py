@@ -175,7 +175,8 @@ class BothWays:
 
 
 def _original(units: Candidates, index: int) -> Unit:
-    return _placed(units[index], units[index].sample, "original")
+    unit = units[index]
+    return _placed(unit, unit.sample, "original")
 
 
 def _mirrored(units: Candidates, index: int) -> Unit:
