@@ -95,6 +95,11 @@ class Design:
         """Names of the columns of its table."""
         return self.units.columns | self.measure.columns(self.conditions) | {UNIT, IMAGE}
 
+    @property
+    def part(self) -> str:
+        """Part of the finding that it measures: its id after the last dot, "words" of "text_dominance.words"."""
+        return self.id.rpartition(".")[2]
+
     def check(self) -> None:
         """Raise `UsageError` if a condition is not a tuple of perturbations, or a name does not exist."""
         where = f"design {self.id}"
