@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 
 from vlaudit.errors import RefusedSample
-from vlaudit.execution.plan import plan, unit_requests
+from vlaudit.execution.plan import Parts, plan, plan_parts
 from vlaudit.execution.run import run
 from vlaudit.findings import Design
 from vlaudit.measures import WordProbability
@@ -242,10 +242,25 @@ def test_conditions_are_made_once_per_unit():
             return sample
 
     design = matching(changes=((Noting(),),))
-    posed = unit_requests(design, samples(), 0)
-    plans = [plan([design], samples(), GroundedToy(), 0, lambda _: posed) for _ in range(2)]
+    parts = Parts(samples(), 0, keep=True)
+    plans = [list(plan_parts([design], parts, GroundedToy())) for _ in range(2)]
     assert made == ["s0", "s1", "s2", "s3"]
-    assert plans[0] == plans[1] == plan([design], samples(), GroundedToy(), 0)
+    assert plans[0] == plans[1] == [plan([design], samples(), GroundedToy(), 0)]
+
+
+@given(st.integers(1, 12), st.integers(1, 5))
+def test_parts_give_the_rows_of_one_plan(count, images):
+    toy, designs = GroundedToy(), [matching(), masses(), matching("again")]
+    whole = run(plan(designs, samples(count), toy, 0), toy, batch_size=3)
+    parts = list(plan_parts(designs, Parts(samples(count), 0, images=images), toy))
+    done = run(parts, toy, batch_size=3)
+    assert [one.share for one in parts] == sorted({one.share for one in parts})
+    assert parts[-1].share == 1
+    assert (done.requested, done.units) == (whole.requested, whole.units)
+    assert whole.passes <= done.passes  # the four pictures recur in later parts
+    for name, table in whole.tables.items():
+        assert done.tables[name].frame.equals(table.frame)
+        assert (done.tables[name].planned, done.tables[name].refused) == (table.planned, table.refused)
 
 
 def test_readings_that_the_model_lacks_are_refused_with_the_reason():

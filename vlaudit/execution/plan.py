@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from vlaudit.errors import RefusedSample
 from vlaudit.execution.paused_gc import paused_gc
@@ -17,6 +18,9 @@ from vlaudit.models.base import ForwardRequest, ModelAdapter
 from vlaudit.perturbations import apply
 from vlaudit.samples import Sample
 from vlaudit.traces import Reading
+
+IMAGES_PER_PART = 64
+"""Images that are planned before their passes run; a multiple of `batches.IMAGES_PER_GROUP`."""
 
 
 @dataclass(frozen=True)
@@ -39,16 +43,17 @@ class PlannedPass:
 
 @dataclass(frozen=True)
 class Plan:
-    """The distinct inputs of a run, and the units that were left out.
+    """The distinct inputs of a run, or of one part of its images, and the units that were left out.
 
     `units` maps a design to its units by id; `refused` counts units left out, by design and reason; `requested` is the
-    number of passes that the designs would run one by one.
+    number of passes that the designs would run one by one. `share` is that of the images planned so far.
     """
 
     inputs: tuple[PlannedPass, ...]
     units: dict[str, dict[str, Unit]]
     refused: dict[str, Counter[str]] = field(default_factory=dict)
     requested: int = 0
+    share: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,51 @@ class UnitRequests:
 def unit_requests(design: Design, samples: Iterable[Sample], seed: int) -> list[UnitRequests]:
     """Select the units of a design and make their conditions: the part of a plan that does not depend on the model."""
     return list(_selected(design, samples, seed))
+
+
+class Parts:
+    """The `unit_requests` of the designs of a run, part by part of the images, so that passes start early.
+
+    A part has `images` images; inputs that are equal run once per part. A unit that is selected out of the order of the
+    images belongs to the part that is made at that time. `keep`: several models need the requests, which are then made
+    once.
+    """
+
+    def __init__(
+        self, samples: Sequence[Sample], seed: int, *, images: int = IMAGES_PER_PART, keep: bool = False
+    ) -> None:
+        order = {image: number for number, image in enumerate(dict.fromkeys(one.image_id for one in samples))}
+        self._part_of = {image: number // images for image, number in order.items()}
+        self._samples, self._seed, self._keep = samples, seed, keep
+        self._shares = [min((part + 1) * images / len(order), 1.0) for part in range(-(-len(order) // images))]
+        self._ahead: dict[str, Iterator[list[UnitRequests]]] = {}
+        self._made: dict[str, list[list[UnitRequests]]] = defaultdict(list)
+
+    @property
+    def shares(self) -> list[float]:
+        """Share of the images up to the end of each part, from first to last."""
+        return self._shares
+
+    def requests(self, design: Design, part: int) -> list[UnitRequests]:
+        """Return the requests of one part of a design; ask for the parts in order."""
+        kept = self._made[design.id]
+        if part < len(kept):
+            return kept[part]
+        made = next(self._ahead.setdefault(design.id, self._by_part(design)))
+        if self._keep:
+            kept.append(made)
+        return made
+
+    def _by_part(self, design: Design) -> Iterator[list[UnitRequests]]:
+        part, requests = 0, list[UnitRequests]()
+        for made in _selected(design, self._samples, self._seed):
+            while self._part_of.get(made.unit.image_id, 0) > part:
+                yield requests
+                part, requests = part + 1, []
+            requests.append(made)
+        for _ in self._shares[part:]:
+            yield requests
+            requests = []
 
 
 def _selected(design: Design, samples: Iterable[Sample], seed: int) -> Iterator[UnitRequests]:
@@ -93,24 +143,26 @@ def _made(design: Design, unit: Unit) -> UnitRequests:
     return UnitRequests(unit, requests)
 
 
-RequestSource = Callable[[Design], Sequence[UnitRequests]]
-"""Function that returns the `unit_requests` of a design, which several models can share."""
-
-
-@paused_gc()
-def plan(
-    designs: Sequence[Design],
-    samples: Iterable[Sample],
-    adapter: ModelAdapter,
-    seed: int,
-    source: RequestSource | None = None,
-) -> Plan:
-    """Plan the passes that the designs need of a model; `source` gives requests that exist already.
+def plan(designs: Sequence[Design], samples: Iterable[Sample], adapter: ModelAdapter, seed: int) -> Plan:
+    """Plan the passes that the designs need of a model.
 
     A unit is refused, and counted with the reason, where one of its conditions cannot be made for its sample or cannot
     be answered by the model: a unit is measured under all of its conditions or not at all.
     """
     samples = list(samples)
+    return _planned(designs, lambda design: unit_requests(design, samples, seed), adapter)
+
+
+def plan_parts(designs: Sequence[Design], parts: Parts, adapter: ModelAdapter) -> Iterator[Plan]:
+    """Plan the passes of one part of the images after the other, each when it is asked for."""
+    for part, share in enumerate(parts.shares):
+        yield replace(_planned(designs, partial(parts.requests, part=part), adapter), share=share)
+
+
+@paused_gc()
+def _planned(
+    designs: Sequence[Design], requests_of: Callable[[Design], Sequence[UnitRequests]], adapter: ModelAdapter
+) -> Plan:
     consumers: dict[str, list[Consumer]] = defaultdict(list)
     first: dict[str, ForwardRequest] = {}
     readings: dict[str, set[Reading]] = defaultdict(set)
@@ -120,7 +172,7 @@ def plan(
     for design in designs:
         if design.unsupported(adapter.capabilities):
             continue
-        for made in source(design) if source else unit_requests(design, samples, seed):
+        for made in requests_of(design):
             if reason := made.refused or _unanswered(made, adapter):
                 refused[design.id][reason] += 1
                 continue
