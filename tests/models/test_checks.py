@@ -12,7 +12,7 @@ from vlaudit.errors import AdapterError, UsageError
 from vlaudit.models.base import Capabilities, ForwardRequest
 from vlaudit.models.probe_samples import plain_words, probe_samples
 from vlaudit.models.toy import LAYERS, BlindToy, GroundedToy
-from vlaudit.samples import Box
+from vlaudit.samples import Box, words_of
 from vlaudit.traces import (
     Attention,
     Feature,
@@ -62,7 +62,7 @@ class Wordy(GroundedToy):
     def at(self, sample, span):
         """Depend on the place and on what the image shows."""
         shown = len("".join(region.label for region in sample.regions))
-        scores = torch.arange(len(VOCABULARY)) * (1.0 + span.start) + shown
+        scores = torch.arange(len(VOCABULARY)) * (1.0 + len(words_of(sample.caption[: span.start]))) + shown
         return scores.sin().log_softmax(-1)
 
 
@@ -224,6 +224,39 @@ def test_reading_the_end_of_a_hidden_phrase_is_found():
             return super().log_odds(sample) + sum(sum(map(ord, sample.text(h)[6:])) for h in sample.hidden_phrases) / 99
 
     assert list(failing(Half())) == ["hidden_words"]
+
+
+def test_reading_the_length_or_the_number_of_hidden_words_is_found():
+    class Measuring(Wordy):
+        def log_odds(self, sample):
+            return super().log_odds(sample) + sum(end - start for start, end in sample.hidden_phrases)
+
+    class Peeking(Wordy):
+        """Reads a hidden word where another one is hidden as well."""
+
+        def log_odds(self, sample):
+            words = [sample.text(span) for span in sample.hidden_phrases]
+            return super().log_odds(sample) + (sum(map(ord, words[0])) / 100 if len(words) > 1 else 0)
+
+    assert list(failing(Measuring())) == ["hidden_words"]
+    assert list(failing(Peeking())) == ["hidden_words"]
+
+
+def test_reading_the_answer_of_a_slot_is_found():
+    class Informed(Wordy):
+        def log_odds(self, sample):
+            return super().log_odds(sample) + sum(len(slot.answer) for slot in sample.slots)
+
+    assert list(failing(Informed())) == ["unread_answers"]
+
+
+def test_large_batches_in_another_order_are_found():
+    class Backwards(Wordy):
+        def forward(self, requests):
+            traces = super().forward(requests)
+            return traces if len(traces) <= 4 else traces[::-1]
+
+    assert list(failing(Backwards())) == ["batches"]
 
 
 def test_cutting_a_long_caption_is_found():

@@ -150,7 +150,7 @@ class Subject:
         positions = before.text.positions(*span)
         for word in plain_words(self.adapter.vocabulary):
             if word not in sample.caption:
-                change = self._change(before, _with_word(sample, span, word), readings, positions)
+                change = self._change(before, with_word(sample, span, word), readings, positions)
                 if change.after.text.positions(span.start, span.start + len(word)) == positions:
                     return change
         raise SkipTest(f"no probe word has as many pieces as {sample.text(span)!r}")
@@ -219,12 +219,14 @@ def _enlarged(sample: Sample) -> Sample:
     return replace(sample, image=Image.from_array(pixels), regions=regions)
 
 
-def _with_word(sample: Sample, span: Span, word: str) -> Sample:
-    """Return the sample with another word at `span`; phrases move along, slots (which state an answer) are dropped."""
+def with_word(sample: Sample, span: Span, word: str) -> Sample:
+    """Return the sample with another word at `span`; phrases and hidden phrases move along, slots are dropped."""
     caption = sample.caption[: span.start] + word + sample.caption[span.end :]
     longer = len(word) - (span.end - span.start)
-    phrases = tuple(
-        replace(p, start=p.start + longer * (p.start >= span.end), end=p.end + longer * (p.end >= span.end))
-        for p in sample.phrases
-    )
-    return replace(sample, caption=caption, phrases=phrases, slots=())
+
+    def moved(start: int, end: int) -> Span:
+        return Span(start + longer * (start >= span.end), end + longer * (end >= span.end))
+
+    phrases = tuple(replace(p, start=new.start, end=new.end) for p in sample.phrases for new in [moved(p.start, p.end)])
+    hidden = tuple(moved(*one) for one in sample.hidden_phrases)
+    return replace(sample, caption=caption, phrases=phrases, slots=(), hidden_phrases=hidden)

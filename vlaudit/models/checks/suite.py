@@ -25,6 +25,7 @@ _CHECKS: tuple[Check, ...] = (
     contract.batches,
     contract.order,
     contract.selections,
+    contract.unread_answers,
     contract.word_alignment,
     contract.long_captions,
     contract.box_alignment,
