@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vlaudit.__main__ import main
-from vlaudit.errors import DataError, UsageError
 from vlaudit.deciding import compare
+from vlaudit.errors import DataError, UsageError
 from vlaudit.findings import Criterion, Verdict, not_applicable
 from vlaudit.reporting.document import RunDocument, criterion_record, schema
 from vlaudit.reporting.files import check_writable, write_whole
-from vlaudit.statistics.base import Estimate, NoEstimate
+from vlaudit.statistics.base import Estimate
 
 DEMANDED = Criterion("vision_effect", "because", 0.01, at_least=0.1)
 numbers = st.floats(-1e6, 1e6)

@@ -122,7 +122,10 @@ def _without_rows(statistic: Statistic, table: Table) -> str | None:
 
 def _incompetent(run: Run, family: str, case: AuditCase, competence: Statistic, table: Table) -> str | None:
     architecture = run.models.architecture(family)
-    needed = run.thresholds.competence(family, run.data_name, case.finding.id, architecture=architecture)
+    demanded = run.thresholds.find_criterion(
+        family, run.data_name, case.finding.id, "competence", "desirable", architecture=architecture
+    )
+    needed = demanded.at_least if demanded else None
     found = competence(table, alpha=run.thresholds.alpha, seed=run.options.seed)
     if isinstance(found, NoEstimate):
         return f"competence on these stimuli cannot be estimated: {found.reason}"
