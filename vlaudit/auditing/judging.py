@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from vlaudit.auditing.run import Run
+from vlaudit.deciding import PASS_ERROR, decide
 from vlaudit.errors import UsageError, VlauditError
-from vlaudit.findings import AuditCase, Criterion, Outcome, Verdict, decide, not_applicable
+from vlaudit.findings import AuditCase, Criterion, Outcome, Verdict, not_applicable
 from vlaudit.statistics.base import NoEstimate, Statistic
 from vlaudit.tables import Table
 
@@ -94,7 +95,7 @@ def _look(run: Run, family: str, case: AuditCase, criterion: Criterion, table: T
     competence = case.competence(run.models[family].capabilities)
     if competence is not None and (reason := _incompetent(run, family, case, competence, table)):
         return not_applicable(criterion, reason)
-    return decide(case.statistic(table, alpha=criterion.alpha, seed=run.options.seed), criterion)
+    return decide(case.statistic, table, criterion, seed=run.options.seed, pass_error=PASS_ERROR / run.looks)
 
 
 def _fault(run: Run, table: Table) -> str | None:
@@ -121,7 +122,10 @@ def _without_rows(statistic: Statistic, table: Table) -> str | None:
 
 def _incompetent(run: Run, family: str, case: AuditCase, competence: Statistic, table: Table) -> str | None:
     architecture = run.models.architecture(family)
-    needed = run.thresholds.competence(family, run.data_name, case.finding.id, architecture=architecture)
+    demanded = run.thresholds.find_criterion(
+        family, run.data_name, case.finding.id, "competence", "desirable", architecture=architecture
+    )
+    needed = demanded.at_least if demanded else None
     found = competence(table, alpha=run.thresholds.alpha, seed=run.options.seed)
     if isinstance(found, NoEstimate):
         return f"competence on these stimuli cannot be estimated: {found.reason}"

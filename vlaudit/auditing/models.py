@@ -10,7 +10,7 @@ from pathlib import Path
 from vlaudit.auditing.options import ModelOptions
 from vlaudit.errors import AdapterError, CheckpointError, RefusedSample, UsageError
 from vlaudit.known_failures import KnownFailure, known_failures_of
-from vlaudit.models.base import Architecture, ForwardRequest, ModelAdapter
+from vlaudit.models.base import Architecture, Capabilities, ForwardRequest, ModelAdapter
 from vlaudit.models.loading import load
 from vlaudit.models.registry import find_family
 from vlaudit.models.smoke_test import smoke_test
@@ -30,7 +30,7 @@ class Models:
         self._keep = len(options) == 1 if keep is None else keep
         self._loaded: dict[str, ModelAdapter] = {}
         self._subjects: dict[str, Subject] = {}
-        self._architectures: dict[str, Architecture] = {}
+        self._capabilities: dict[str, Capabilities] = {}
         self._known_failures: dict[str, tuple[KnownFailure, ...]] = {}
 
     def check(self, samples: Sequence[Sample], data: str) -> None:
@@ -69,7 +69,12 @@ class Models:
     def architecture(self, family: str) -> Architecture:
         """Return the architecture of a model, which need not be in memory."""
         self._load_once(family)
-        return self._architectures[family]
+        return self._capabilities[family].architecture
+
+    def capabilities(self, family: str) -> Capabilities:
+        """Return the capabilities of a model, which need not be in memory."""
+        self._load_once(family)
+        return self._capabilities[family]
 
     def known_failures(self, family: str) -> tuple[KnownFailure, ...]:
         """Return the known failures that are listed next to the checkpoint of a model."""
@@ -85,7 +90,7 @@ class Models:
         model = _model(options)
         subject = _subject(model, options)
         if options.name not in self._subjects:
-            self._architectures[options.name] = model.capabilities.architecture
+            self._capabilities[options.name] = model.capabilities
             self._known_failures[options.name] = _known_failures(model, options)
         known = self._subjects.setdefault(options.name, subject)
         if subject.fingerprint != known.fingerprint:
