@@ -323,6 +323,18 @@ def test_masked_words_run_too():
     assert set(table.frame.columns) == design.columns
 
 
+def test_what_the_model_refuses_is_kept_apart_from_what_the_data_cannot_ask():
+    class Shy(GroundedToy):
+        def refusal(self, request):
+            return "it is shy" if "s1" in request.sample.id else super().refusal(request)
+
+    design = replace(matching(changes=((), (Refusing(("person",)),))), measure=MatchOf(picky=("s3",)))
+    table = run(plan([design], samples(), Shy(), 0), Shy()).tables["matching"]
+    assert dict(table.refused) == {"it is shy": 1, "it is picky": 1}
+    assert table.unanswered.to_dicts() == [{"unit_id": "s1/object", "image_id": "i1", "kind": "object"}]
+    assert table.planned == 4
+
+
 def test_no_samples_give_an_empty_plan():
     assert plan([matching()], [], GroundedToy(), 0).inputs == ()
 

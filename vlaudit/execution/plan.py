@@ -41,13 +41,15 @@ class PlannedPass:
 class Plan:
     """The distinct inputs of a run, or of one part of its images, and the units that were left out.
 
-    `units` maps a design to its units by id; `refused` counts units left out, by design and reason; `requested` is the
-    number of passes that the designs would run one by one. `share` is that of the images planned so far.
+    `units` maps a design to its units by id. `refused` counts units left out, by design and reason; `unanswered` lists
+    those of them that the model refuses. `requested` is the number of passes that the designs would run one by one.
+    `share` is that of the images planned so far.
     """
 
     inputs: tuple[PlannedPass, ...]
     units: dict[str, dict[str, Unit]]
     refused: dict[str, Counter[str]] = field(default_factory=dict)
+    unanswered: dict[str, list[Unit]] = field(default_factory=dict)
     requested: int = 0
     share: float = 1.0
 
@@ -78,6 +80,7 @@ def _planned(
     readings: dict[str, set[Reading]] = defaultdict(set)
     units: dict[str, dict[str, Unit]] = {design.id: {} for design in designs}
     refused: dict[str, Counter[str]] = {design.id: Counter() for design in designs}
+    unanswered: dict[str, list[Unit]] = {design.id: [] for design in designs}
     requested = 0
     for design in designs:
         if design.unsupported(adapter.capabilities):
@@ -85,6 +88,8 @@ def _planned(
         for made in requests_of(design):
             if reason := made.refused or _unanswered(made, adapter):
                 refused[design.id][reason] += 1
+                if made.refused is None:
+                    unanswered[design.id].append(made.unit)
                 continue
             units[design.id][made.unit.id] = made.unit
             requested += len(made.requests)
@@ -96,7 +101,7 @@ def _planned(
         PlannedPass(_reading(first[key], frozenset(readings[key])), tuple(consuming))
         for key, consuming in consumers.items()
     )
-    return Plan(inputs, units, refused, requested)
+    return Plan(inputs, units, refused, unanswered, requested)
 
 
 def _reading(request: ForwardRequest, readings: frozenset[Reading]) -> ForwardRequest:

@@ -72,6 +72,7 @@ class _Collector:
         self._missing: Counter[tuple[str, str]] = Counter()
         self._rows: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
         self._refused: dict[str, Counter[str]] = defaultdict(Counter)
+        self._unanswered: dict[str, list[dict[str, Any]]] = defaultdict(list)
         self._lost: set[tuple[str, str]] = set()
 
     def open(self, plan: Plan) -> None:
@@ -79,6 +80,7 @@ class _Collector:
         for design, units in plan.units.items():
             self.units[design] |= units
             self._refused[design].update(plan.refused.get(design, {}))
+            self._unanswered[design] += map(_facts, plan.unanswered.get(design, ()))
         self._missing.update(
             (consumer.design.id, consumer.unit.id) for planned in plan.inputs for consumer in planned.consumers
         )
@@ -113,8 +115,7 @@ class _Collector:
             except RefusedSample as refusal:
                 self._refused[design.id][refusal.reason] += 1
                 return
-            facts = {UNIT: consumer.unit.id, IMAGE: consumer.unit.image_id, **(consumer.unit.facts or {})}
-            self._rows[design.id][consumer.unit.id] = {**facts, **row}
+            self._rows[design.id][consumer.unit.id] = {**_facts(consumer.unit), **row}
 
     def refuse(self, planned: PlannedPass, reason: str) -> None:
         """Drop the units that need an input, each counted once."""
@@ -131,6 +132,11 @@ class _Collector:
             design: Table.of(
                 [self._rows[design][unit] for unit in units if unit in self._rows[design]],
                 refused=self._refused[design],
+                unanswered=self._unanswered[design],
             )
             for design, units in self.units.items()
         }
+
+
+def _facts(unit: Unit) -> dict[str, Any]:
+    return {UNIT: unit.id, IMAGE: unit.image_id, **(unit.facts or {})}
