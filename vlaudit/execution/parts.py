@@ -58,7 +58,7 @@ class Parts:
         return self._shares
 
     def requests(self, design: Design, part: int) -> list[UnitRequests]:
-        """Return the requests of one part of a design; ask for the parts in order."""
+        """Return the requests of one part of a design, the first part first."""
         kept = self._kept[design.id]
         if part < len(kept):
             return kept[part]

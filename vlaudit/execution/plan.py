@@ -66,7 +66,7 @@ def plan(designs: Sequence[Design], samples: Iterable[Sample], adapter: ModelAda
 
 
 def plan_parts(designs: Sequence[Design], parts: Parts, adapter: ModelAdapter) -> Iterator[Plan]:
-    """Plan the passes of one part of the images after the other, each when it is asked for."""
+    """Plan the passes of one part of the images after the other, on demand."""
     for part, share in enumerate(parts.shares):
         yield replace(_planned(designs, partial(parts.requests, part=part), adapter), share=share)
 
