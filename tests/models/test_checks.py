@@ -11,6 +11,7 @@ from vlaudit import adapter_checks, check_adapter
 from vlaudit.errors import AdapterError, UsageError
 from vlaudit.models.base import Capabilities, ForwardRequest
 from vlaudit.models.probe_samples import plain_words, probe_samples
+from vlaudit.models.smoke_test import smoke_test
 from vlaudit.models.toy import LAYERS, BlindToy, GroundedToy
 from vlaudit.samples import Box, words_of
 from vlaudit.traces import (
@@ -378,6 +379,27 @@ def test_the_adapter_is_made_once_and_not_before_a_check_runs():
     for check in checks[:5]:
         check()
     assert len(made) == 1
+
+
+def test_a_class_that_takes_options_is_made_without_a_checkpoint():
+    class Optioned(Wordy):
+        def __init__(self, options):
+            super().__init__()
+            self.options = options
+
+    subject = adapter_checks(Optioned)[0]._subject
+    assert isinstance(subject.made, Optioned)
+    assert subject.made.options.checkpoint is None
+
+
+def test_an_answer_that_is_no_tensor_is_named():
+    class Plain(Wordy):
+        def _read(self, reading, sample, text, image):
+            answer = super()._read(reading, sample, text, image)
+            return float(answer) if isinstance(reading, Match) else answer
+
+    with pytest.raises(AdapterError, match=r"the answer to Match\(\) must be a torch tensor, got float -?4"):
+        smoke_test(Plain())
 
 
 def test_a_factory_that_fails_is_called_once():

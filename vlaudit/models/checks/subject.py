@@ -9,13 +9,18 @@ from typing import cast
 from unittest import SkipTest
 
 import numpy as np
+import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from vlaudit.models.base import ForwardRequest, ModelAdapter
+from vlaudit.models.base import ForwardRequest, LoadOptions, ModelAdapter
+from vlaudit.models.own import takes_options
 from vlaudit.models.probe_samples import answerable, plain_words, probe_samples
 from vlaudit.samples import Box, Image, Region, Sample, Span, words_of
 from vlaudit.traces import Modality, Reading, Trace
+
+_NO_CHECKPOINT = LoadOptions(checkpoint=None, device=torch.device("cpu"))
+"""Options for an adapter class that is called with them."""
 
 _ENLARGED = 8  # times; so that every patch of a fine grid covers whole pixels of a probe image
 
@@ -41,7 +46,7 @@ class Subject:
         if not callable(self.source) or (hasattr(self.source, "forward") and not isinstance(self.source, type)):
             return self.source, None
         try:
-            return self.source(), None
+            return (self.source(_NO_CHECKPOINT) if takes_options(self.source) else self.source()), None
         except Exception as error:  # noqa: BLE001 (a factory may raise anything)
             return None, error
 
