@@ -119,17 +119,25 @@ class BestInference:
         return float(lowest), float(highest)
 
     def power(self, claim: Claim, sizes: Int[np.ndarray, "sizes"], rng: np.random.Generator) -> Powers:
-        """Return the probability that the end shows the claim, if the best head's mean is the estimate.
-
-        Heads with a larger mean have been lucky; their values are lowered accordingly.
-        """
+        """Return the probability that the end shows the claim, if the best head's mean is the estimate."""
         values = self.ends.low if claim.above else self.ends.high
-        values = values - np.maximum(values.mean(0) - max(self.value, values.mean()), 0)
-        return (
-            _power_above(values, claim, self.bounds, sizes, rng)
-            if claim.above
-            else _power_below(values, claim, self.bounds, sizes, rng)
-        )
+        values = values + _likely_means(values, self.value) - values.mean(0)
+        power = _power_above if claim.above else _power_below
+        return power(values, claim, self.bounds, sizes, rng)
+
+
+def _likely_means(values: Float[np.ndarray, "images heads"], best: float) -> Float[np.ndarray, "heads"]:
+    """Return head means without the luck of the sample: shrunk to their average, the largest equal to `best`.
+
+    Means are shrunk by the share of their variance that is sampling variance (James and Stein 1961).
+    """
+    means = values.mean(0)
+    noise, spread = values.var(0).mean() / len(values), means.var()
+    kept = max(0.0, 1 - noise / spread) if spread > 0 else 0.0
+    best = max(best, float(means.mean()))
+    likely = np.minimum(means.mean() + kept * (means - means.mean()), best)
+    likely[means.argmax()] = best
+    return np.asarray(likely)
 
 
 def _power_above(
