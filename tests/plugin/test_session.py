@@ -42,7 +42,6 @@ class SometimesRefused:
 
 DEMANDS = """
 alpha = 0.05
-refused_at_most = 0.9
 [desirable.any.scenes.looking]
 covering_matters = {{ {bound}, why = "a caption must be about something" }}
 nothing_to_say = {{ at_least = 0.5, why = "a caption must be about something" }}

@@ -19,8 +19,8 @@ from vlaudit.errors import MeasuringError, UsageError, VlauditError
 from vlaudit.execution.plan import UnitRequests, plan, unit_requests
 from vlaudit.execution.progress import Progress, Stream
 from vlaudit.execution.run import Measured, run
-from vlaudit.findings import AuditCase, Design, Finding
-from vlaudit.known_failures import find_known_failure
+from vlaudit.findings import AuditCase, Design, Finding, Verdict
+from vlaudit.known_failures import KnownFailure, find_known_failure
 from vlaudit.measures.base import Unit
 from vlaudit.samples import Sample
 from vlaudit.tables import Table
@@ -42,6 +42,9 @@ class Run:
         self.findings: dict[str, Finding] = {}
         self._designs: dict[str, dict[str, Design]] = defaultdict(dict)
         self._of_finding: dict[str, dict[str, dict[str, None]]] = defaultdict(dict)  # ordered sets of design ids
+        self.competences: dict[tuple[str, str, str, int], Verdict] = {}
+        """Verdicts on competence by model, design, criterion and look."""
+        self._cases: dict[str, list[AuditCase]] = defaultdict(list)
         self._looks: dict[tuple[str, str], list[Measured]] = {}
         self._failures: dict[str, VlauditError] = {}  # by model
         self._done: set[str] = set()
@@ -85,12 +88,17 @@ class Run:
                 case.check()
             _check_same(known, "finding", case.finding.id, case.finding)
             _check_same(known, "criterion", case.id, case)
+            self._cases[family].append(case)
             self.findings[case.finding.id] = case.finding
             of_finding = self._of_finding[family].setdefault(case.finding.id, {})
             for design in (case.design, *case.finding.shown):
                 _check_same(known, "design", design.id, design)
                 self._designs[family][design.id] = design
                 of_finding[design.id] = None
+
+    def cases_of(self, family: str) -> list[AuditCase]:
+        """Return the selected cases of a model."""
+        return self._cases[family]
 
     def samples(self, look: int) -> list[Sample]:
         """Return the samples of one look: the first `limit`, then as many again, then twice as many."""
@@ -181,8 +189,8 @@ class Run:
         looks = self._looks.get((family, design.id), [])
         return {k: v for done in looks for k, v in done.units[design.id].items()}
 
-    def known_failure(self, family: str, case: AuditCase) -> str | None:
-        """Return why a case is known to fail, by the thresholds file or by the file next to the checkpoint.
+    def known_failure(self, family: str, case: AuditCase) -> KnownFailure | None:
+        """Return the known failure of a case, from the thresholds file or from the file next to the checkpoint.
 
         The latter is ignored for bounds that the thresholds file replaces: it is about the shipped ones.
         """
@@ -192,7 +200,7 @@ class Run:
             family, self.data_name, case.finding.id, case.name, options.expect, architecture=architecture
         ):
             entries += self.models.known_failures(family)
-        return find_known_failure(entries, case.id, family, fingerprint, limit=options.limit, seed=options.seed)
+        return find_known_failure(entries, case.id, family, fingerprint, expect=options.expect, data=self.data_name)
 
     def measured_findings(self) -> list[tuple[str, str]]:
         """Return (family, finding id) of everything measured in this process, in the order of the tests."""
