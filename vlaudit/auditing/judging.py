@@ -6,9 +6,12 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+import polars as pl
+
 from vlaudit.auditing.run import Run
+from vlaudit.deciding import PASS_ERROR, decide
 from vlaudit.errors import UsageError, VlauditError
-from vlaudit.findings import AuditCase, Criterion, Design, Verdict, decide, not_applicable
+from vlaudit.findings import AuditCase, Criterion, Design, Verdict, not_applicable
 from vlaudit.known_failures import KnownFailure
 from vlaudit.statistics.base import Statistic
 from vlaudit.tables import Table
@@ -130,22 +133,34 @@ def _decided(
     table = run.table(family, design, look)
     if reason := _without_units(run, statistic, table):
         return not_applicable(criterion, reason)
-    return decide(statistic(table, alpha=criterion.alpha, seed=run.options.seed), criterion)
+    return decide(
+        statistic,
+        table,
+        criterion,
+        seed=run.options.seed,
+        images=run.images(look),
+        pass_error=PASS_ERROR / run.looks,
+    )
 
 
 def _without_units(run: Run, statistic: Statistic, table: Table) -> str | None:
     """Return why the data contain no unit for a statistic, or None."""
     if not table.planned:
         return f"{run.data.describe()}: no sample has what this finding needs"
-    if not len(table):
+    if not len(table) and not len(table.unanswered):
         common = Counter(table.refused).most_common(MOST_COMMON)
         reasons = "; ".join(f"{count} because {reason}" for reason, count in common)
         return f"none of the {table.planned} units can be measured in these data: {reasons}"
     where = getattr(statistic, "where", None)
-    column, wanted = (where, True) if isinstance(where, str) else where or (None, None)
-    if column is None or (table[column] == wanted).any():
+    column, wanted = (where, True) if isinstance(where, str) else where or ("", None)
+    if not column or any((frame[column] == wanted).any() for frame in _frames_with(table, column)):
         return None
     return f"none of the {len(table)} units measured in these data has the {column} {wanted!r}"
+
+
+def _frames_with(table: Table, column: str) -> list[pl.DataFrame]:
+    """Return the measured and the unanswered units of a table, where they have this column."""
+    return [frame for frame in (table.frame, table.unanswered) if column in frame.columns]
 
 
 def _judged_competence(run: Run, family: str, case: AuditCase, criterion: Criterion) -> Verdict:

@@ -106,6 +106,10 @@ class Run:
         start, end = (0, limit) if look == 0 else (limit << (look - 1), limit << look)
         return self._samples[start:end]
 
+    def images(self, look: int) -> int:
+        """Return the number of images up to a look."""
+        return len({sample.image_id for one in range(look + 1) for sample in self.samples(one)})
+
     @cached_property
     def _samples(self) -> list[Sample]:
         found = list(islice(iter(self.data), self.options.limit << (self.looks - 1)))
@@ -173,8 +177,11 @@ class Run:
         refused: Counter[str] = Counter()
         for table in tables:
             refused.update(table.refused)
-        frame = pl.concat([table.frame for table in tables], how="diagonal")
-        return Table(frame, sum(table.planned for table in tables), refused)
+        frame, unanswered = (
+            pl.concat(frames, how="diagonal")
+            for frames in ([table.frame for table in tables], [table.unanswered for table in tables])
+        )
+        return Table(frame, sum(table.planned for table in tables), refused, unanswered)
 
     def tables(self) -> dict[tuple[str, str], Table]:
         """Return the rows of every design that was measured, of all looks, by model and design id."""
