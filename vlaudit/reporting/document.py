@@ -87,11 +87,11 @@ class CriterionRecord(_Part):
     """One criterion on one model: bound, estimate and verdict.
 
     `id` is FINDING.CRITERION, `explanation` the docstring of its test. `bound` states in words what exactly one of
-    `at_least`, `at_most`, `within` states in numbers.
-    `alpha` is the criterion's share of the suite's error, `needed` the number of images that would probably decide it.
-    `competence` is true if it judges only whether the model can read the stimuli. `known_failure` is the reason why a
-    failure is expected, with a value in `known_range`; `as_known` states whether this outcome is the expected one.
-    `duration` is in seconds.
+    `at_least`, `at_most`, `within` states in numbers. `alpha` is the criterion's share of the suite's error,
+    `confidence` the level of the interval, `power` the probability that a run of this size decides it, `needed` the
+    number of images (`--limit`) that would probably do. `competence` is true if it judges only whether the model can
+    read the stimuli. `known_failure` is the reason why a failure is expected, with a value in `known_range`; `as_known`
+    states whether this outcome is the expected one. `duration` is in seconds.
     """
 
     id: str
@@ -108,11 +108,13 @@ class CriterionRecord(_Part):
     value: float | None = None
     low: float | None = None
     high: float | None = None
+    confidence: float | None = None
     units: Whole | None = None
     clusters: Whole | None = None
     method: str | None = None
     seed: int | None = None
     needed: int | None = None
+    power: float | None = None
     shown: dict[str, float | str] = Field(default_factory=dict)
     competence: bool = False
     known_failure: str | None = None
@@ -275,6 +277,7 @@ def criterion_record(
         "outcome": verdict.outcome,
         "reason": verdict.reason,
         "needed": verdict.needed,
+        "power": verdict.power,
         "competence": competence,
         "known_failure": known_failure and known_failure.why,
         "known_range": known_failure and (known_failure.low, known_failure.high),
@@ -286,6 +289,7 @@ def criterion_record(
             "value": wording.finite(estimate.value),
             "low": wording.finite(estimate.low),
             "high": wording.finite(estimate.high),
+            "confidence": 1 - estimate.alpha,
             "units": estimate.units,
             "clusters": estimate.clusters,
             "method": estimate.method,

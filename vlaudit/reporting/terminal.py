@@ -101,7 +101,7 @@ def _explained(claim: str, means: str, criterion: CriterionRecord, width: int) -
     heading = f"{_WORDS[criterion.outcome]} {criterion.id}"
     if criterion.outcome != "fail" or criterion.value is None:
         return textwrap.wrap(f"{heading}: {criterion.reason}", width, initial_indent="", subsequent_indent="    ")
-    confidence = f"{100 * (1 - criterion.alpha):.4g}%"
+    confidence = f"{100 * (criterion.confidence or 0):.4g}%"
     facts = {
         "claim": claim,
         "estimate": f"{wording.number(criterion.value)} {criterion.interval} at {confidence}, "
