@@ -123,5 +123,5 @@ def test_an_invalid_entry_is_named_with_file_and_line(tmp_path, change, line, me
 def test_the_second_of_two_entries_has_a_line_of_its_own(tmp_path):
     path = tmp_path / FILE_NAME
     path.write_text(ENTRY + ENTRY.replace("0.4", "nan"))
-    with pytest.raises(UsageError, match="line 15: "):
+    with pytest.raises(UsageError, match="line 14: "):
         read_known_failures(path)
