@@ -42,13 +42,8 @@ def decide(
     Data that are too few for an interval, or an interval that reaches to infinity, are inconclusive; broken data
     (values that are missing or outside their bounds) are an error with the reason.
 
-    Parameters
-    ----------
-    images
-        Number of images of the run (`--limit`), for `Verdict.needed`; the number of images with units by default.
-    pass_error
-        Error of the passing end. A gate with several looks divides both this and `criterion.alpha` among them.
-
+    `images` is the number of images of the run (`--limit`), to which `Verdict.needed` refers; by default, the number of
+    images with units. A gate with several looks divides both `pass_error` and `criterion.alpha` among them.
     """
     low_error, high_error = _errors(criterion, pass_error, failing=False)
     found = _interval(statistic, table, low_error, high_error, seed)

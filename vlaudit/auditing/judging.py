@@ -74,7 +74,7 @@ def judge(run: Run, family: str, case: AuditCase) -> Decided | NotDemanded:
     criterion = criterion_of(run, family, case)
     if isinstance(criterion, NotDemanded):
         return criterion
-    reason = case.unsupported(run.models[family].capabilities) or _undefined_competence(run, family, case)
+    reason = case.unsupported(run.models.capabilities(family)) or _undefined_competence(run, family, case)
     verdict = not_applicable(criterion, reason) if reason else _judged(run, family, case, criterion)
     return Decided(family, case, verdict, run.known_failure(family, case))
 
@@ -82,22 +82,23 @@ def judge(run: Run, family: str, case: AuditCase) -> Decided | NotDemanded:
 def criterion_of(run: Run, family: str, case: AuditCase) -> Criterion | NotDemanded:
     """Return the criterion with its bound; a source may report none, the desirable property always needs one."""
     try:
-        return _bound(run, family, case, case.name, run.options.expect)
+        return run.thresholds.criterion(
+            family,
+            run.data_name,
+            case.finding.id,
+            case.name,
+            run.options.expect,
+            architecture=run.models.architecture(family),
+        )
     except UsageError:
         if run.options.expect != "published":
             raise
         return NotDemanded(f"no source reports {case.id} for {family}: nothing to reproduce")
 
 
-def _bound(run: Run, family: str, case: AuditCase, name: str, expect: str) -> Criterion:
-    return run.thresholds.criterion(
-        family, run.data_name, case.finding.id, name, expect, architecture=run.models.architecture(family)
-    )
-
-
 def _undefined_competence(run: Run, family: str, case: AuditCase) -> str | None:
     """Return why the competence that a case judges is not defined for a model, or None."""
-    if not judges_competence(case) or case.competence(run.models[family].capabilities) is not None:
+    if not judges_competence(case) or case.competence(run.models.capabilities(family)) is not None:
         return None
     return f"competence is not judged: this model does not have what it requires ({case.design.competence_requires})"
 
@@ -190,7 +191,16 @@ def _must_read(run: Run, family: str) -> bool:
 
 def _unreadable(run: Run, family: str, case: AuditCase, criterion: Criterion, look: int) -> Verdict | None:
     """Return the verdict on a case whose model is not known to read the stimuli; None if it is."""
-    statistic, bound = case.competence(run.models[family].capabilities), _competence_bound(run, family, case)
+    capabilities = run.models.capabilities(family)
+    bound = run.thresholds.find_criterion(
+        family,
+        run.data_name,
+        case.finding.id,
+        f"competence[{case.design.part}]",
+        "desirable",
+        architecture=capabilities.architecture,
+    )
+    statistic = case.competence(capabilities)
     if statistic is None or bound is None:
         return None
     found = _competence(run, family, case.design, statistic, bound, last=look)
@@ -209,20 +219,12 @@ def _unreadable(run: Run, family: str, case: AuditCase, criterion: Criterion, lo
     )
 
 
-def _competence_bound(run: Run, family: str, case: AuditCase) -> Criterion | None:
-    """Return the criterion of competence for a case's design; None if the thresholds have none."""
-    try:
-        return _bound(run, family, case, f"competence[{case.design.part}]", "desirable")
-    except UsageError:
-        return None
-
-
 def _is_selected(run: Run, family: str, design: Design) -> bool:
     """Return whether a selected case judges the competence of a design on a model, which then fails."""
     return any(
         judges_competence(case)
         and case.design.id == design.id
-        and not case.unsupported(run.models[family].capabilities)
+        and not case.unsupported(run.models.capabilities(family))
         and isinstance(criterion_of(run, family, case), Criterion)
         for case in run.cases_of(family)
     )

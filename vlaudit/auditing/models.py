@@ -10,7 +10,7 @@ from pathlib import Path
 from vlaudit.auditing.options import ModelOptions
 from vlaudit.errors import AdapterError, CheckpointError, RefusedSample, UsageError
 from vlaudit.known_failures import KnownFailure, known_failures_of
-from vlaudit.models.base import Architecture, ForwardRequest, ModelAdapter
+from vlaudit.models.base import Architecture, Capabilities, ForwardRequest, ModelAdapter
 from vlaudit.models.bundled import is_bundled
 from vlaudit.models.loading import load
 from vlaudit.models.registry import find_family
@@ -31,7 +31,7 @@ class Models:
         self._keep = len(options) == 1 if keep is None else keep
         self._loaded: dict[str, ModelAdapter] = {}
         self._subjects: dict[str, Subject] = {}
-        self._architectures: dict[str, Architecture] = {}
+        self._capabilities: dict[str, Capabilities] = {}
         self._known_failures: dict[str, tuple[KnownFailure, ...]] = {}
         self._bundled: set[str] = set()
 
@@ -76,7 +76,12 @@ class Models:
     def architecture(self, family: str) -> Architecture:
         """Return the architecture of a model, which need not be in memory."""
         self._load_once(family)
-        return self._architectures[family]
+        return self._capabilities[family].architecture
+
+    def capabilities(self, family: str) -> Capabilities:
+        """Return the capabilities of a model, which need not be in memory."""
+        self._load_once(family)
+        return self._capabilities[family]
 
     def known_failures(self, family: str) -> tuple[KnownFailure, ...]:
         """Return the known failures that are listed next to the checkpoint of a model."""
@@ -92,7 +97,7 @@ class Models:
         model = _model(options)
         subject = _subject(model, options)
         if options.name not in self._subjects:
-            self._architectures[options.name] = model.capabilities.architecture
+            self._capabilities[options.name] = model.capabilities
             self._known_failures[options.name] = _known_failures(model, options)
             if _is_bundled(model):
                 self._bundled.add(options.name)
