@@ -20,6 +20,9 @@ NO_REASON = "STATE THE REASON"
 """Placeholder for `why` in a written file; an entry with it is refused."""
 
 
+_FORMER = ("limit", "seed")  # keys of entries that held for one run
+
+
 class KnownFailure(BaseModel):
     """One criterion that weights are known to fail or to leave inconclusive, with a value from `low` to `high`.
 
@@ -42,7 +45,7 @@ class KnownFailure(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _has_range(cls, given: Any) -> Any:
-        if isinstance(given, dict) and not {"low", "high"} <= given.keys():
+        if isinstance(given, dict) and not ({"low", "high"} <= given.keys() and given.keys().isdisjoint(_FORMER)):
             raise ValueError(
                 "an entry must have low and high, the range of its value, and no limit or seed: it holds for any; "
                 "`python -m fixtures.zoo known-failures MODEL` writes the file of a bundled model"
