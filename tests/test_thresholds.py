@@ -11,7 +11,7 @@ from vlaudit.errors import UsageError
 from vlaudit.thresholds import read_thresholds, shipped_text
 
 WHY = 'why = "because a user would want it"'
-HEAD = 'extends = "none"\nalpha = 0.05\nrefused_at_most = 0.5\n'
+HEAD = 'extends = "none"\nalpha = 0.05\n'
 PLAIN = f"""{HEAD}
 [desirable.any.scenes.mirror]
 competence = {{ at_least = 0.6, {WHY} }}
@@ -188,7 +188,6 @@ def test_a_file_extends_the_shipped_one_by_default(tmp_path):
         )
         assert criterion(thresholds, "mirror_skew", "match_side", "desirable").at_least == 0.8
         assert count(thresholds) == count(shipped)
-        assert thresholds.refused_at_most == shipped.refused_at_most
 
 
 def test_findings_of_ones_own_have_an_error_budget_of_their_own(tmp_path):
@@ -197,10 +196,10 @@ def test_findings_of_ones_own_have_an_error_budget_of_their_own(tmp_path):
     assert criterion(thresholds, "captions", "links[people]", "desirable").alpha == 0.05 / 4
     assert criterion(thresholds, *SHIPPED) == criterion(read_thresholds(), *SHIPPED)
     assert thresholds.alpha == 0.05
-    stricter = read(tmp_path, f"alpha = 0.01\nrefused_at_most = 0.25\n{OWN}")
+    stricter = read(tmp_path, f"alpha = 0.01\n{OWN}")
     assert criterion(stricter, "captions", "noticed", "desirable").alpha == 0.01 / 4
     assert criterion(stricter, *SHIPPED) == criterion(read_thresholds(), *SHIPPED)
-    assert (stricter.alpha, stricter.refused_at_most) == (0.05, 0.25)
+    assert stricter.alpha == 0.05
 
 
 def test_a_file_that_extends_nothing_has_only_its_own_entries(tmp_path):
@@ -209,11 +208,11 @@ def test_a_file_that_extends_nothing_has_only_its_own_entries(tmp_path):
         criterion(thresholds, *SHIPPED)
 
 
-def test_alpha_and_the_refused_share_default_to_the_shipped_values(tmp_path):
+def test_alpha_defaults_to_the_shipped_value(tmp_path):
     shipped = read_thresholds()
     for text in ("", 'extends = "none"\n'):
         thresholds = read(tmp_path, text)
-        assert (thresholds.alpha, thresholds.refused_at_most) == (shipped.alpha, shipped.refused_at_most)
+        assert thresholds.alpha == shipped.alpha
 
 
 def test_a_file_states_which_shipped_bounds_it_replaces(tmp_path):
@@ -241,19 +240,18 @@ def test_a_criterion_without_an_entry_is_an_error_that_names_the_table(tmp_path)
 @pytest.mark.parametrize(
     ("change", "line", "message"),
     [
-        (("at_least = 0.5", "atleast = 0.5"), 7, "Extra inputs are not permitted"),
-        (("at_least = 0.5", 'at_least = "much"'), 7, "should be a valid number"),
-        (("at_least = 0.5", "at_least = 0.5, at_most = 1"), 7, "exactly one of at_least, at_most, within"),
-        (("at_least = 0.5, ", ""), 7, "got none"),
-        (("[0, 1]", "[1, 0]"), 12, "must have a < b"),
-        ((WHY, 'why = "short"'), 6, "at least 10 characters"),
+        (("at_least = 0.5", "atleast = 0.5"), 6, "Extra inputs are not permitted"),
+        (("at_least = 0.5", 'at_least = "much"'), 6, "should be a valid number"),
+        (("at_least = 0.5", "at_least = 0.5, at_most = 1"), 6, "exactly one of at_least, at_most, within"),
+        (("at_least = 0.5, ", ""), 6, "got none"),
+        (("[0, 1]", "[1, 0]"), 11, "must have a < b"),
+        ((WHY, 'why = "short"'), 5, "at least 10 characters"),
         (("alpha = 0.05", "alpha = 5"), 2, "less than 1"),
-        (("cases = 7", "cases = 0"), 12, "greater than or equal to 1"),
-        (("refused_at_most", "refused"), 3, "refused"),
+        (("cases = 7", "cases = 0"), 11, "greater than or equal to 1"),
         (('"none"', '"shipped"'), 1, "Input should be 'default' or 'none'"),
-        (("desirable.albef.any", "desirable.alpef.any"), 11, "no family or architecture is called 'alpef'"),
-        (("desirable.albef.any", "desirable.two-steam.any"), 11, "did you mean two-stream"),
-        (("desirable.albef.any", '"desirable"."albef".coko'), 11, "no data set is called 'coko': did you mean coco?"),
+        (("desirable.albef.any", "desirable.alpef.any"), 10, "no family or architecture is called 'alpef'"),
+        (("desirable.albef.any", "desirable.two-steam.any"), 10, "did you mean two-stream"),
+        (("desirable.albef.any", '"desirable"."albef".coko'), 10, "no data set is called 'coko': did you mean coco?"),
     ],
 )
 def test_an_invalid_entry_is_named_with_its_line(tmp_path, change, line, message):

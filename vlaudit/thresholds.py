@@ -69,7 +69,6 @@ class _File(BaseModel):
 
     extends: Literal["default", "none"] = "default"
     alpha: float = Field(default=0.05, gt=0, lt=1)
-    refused_at_most: float = Field(default=0.5, gt=0, le=1)
     desirable: Tables = {}
     published: Tables = {}
     known_failures: list[KnownFailure] = []
@@ -120,12 +119,10 @@ class Thresholds:
     """The bounds of a run. `alpha` is the error of the whole suite, shared as the module describes.
 
     A user's own criteria share the `alpha` of their file instead, so they change no shipped criterion's share.
-    `refused_at_most` is the share of units that may be refused before a criterion becomes an error.
     """
 
     source: str
     alpha: float
-    refused_at_most: float
     _shipped: _Source | None
     _own: _Source | None
 
@@ -261,13 +258,13 @@ def read_thresholds(
     """
     shipped = _shipped()
     if path is None:
-        return Thresholds(shipped.name, shipped.file.alpha, shipped.file.refused_at_most, shipped, None)
+        return Thresholds(shipped.name, shipped.file.alpha, shipped, None)
     own = _read(str(path), read_text(path, f"--thresholds {path}"))
     models = {ANY, *known_families(), *get_args(Architecture), *known_models}
     _check_keys(own, models, {ANY, *datasets.names(), *known_data})
     if own.file.extends == "none":
-        return Thresholds(own.name, own.file.alpha, own.file.refused_at_most, None, own)
-    return Thresholds(own.name, shipped.file.alpha, own.file.refused_at_most, shipped, own)
+        return Thresholds(own.name, own.file.alpha, None, own)
+    return Thresholds(own.name, shipped.file.alpha, shipped, own)
 
 
 def shipped_text() -> str:

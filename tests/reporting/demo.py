@@ -293,6 +293,7 @@ def document_of_several(families, **changes):
         finding.model_copy(
             update={
                 "model": family,
+                "status": "fails" if family == families[-1] else finding.status,
                 "criteria": tuple(
                     criterion.model_copy(update={"outcome": "fail"} if family == families[-1] else {})
                     for criterion in finding.criteria

@@ -12,6 +12,7 @@ from vlaudit.__main__ import main
 from vlaudit.deciding import compare
 from vlaudit.errors import DataError, UsageError
 from vlaudit.findings import Criterion, Verdict, not_applicable
+from vlaudit.known_failures import KnownFailure
 from vlaudit.reporting.document import RunDocument, criterion_record, schema
 from vlaudit.reporting.files import check_writable, write_whole
 from vlaudit.statistics.base import Estimate
@@ -46,11 +47,14 @@ def test_written_content_is_read_again(demo, tmp_path):
     assert RunDocument.from_json(tmp_path / "run.json") == document
 
 
-@given(verdict=verdicts(), known=st.none() | st.text(max_size=10))
+KNOWN = KnownFailure(criterion="x.y", model="m", sha256="0" * 16, low=-1.0, high=0.5, why="a reason of ten letters")
+
+
+@given(verdict=verdicts(), known=st.sampled_from([None, KNOWN]), as_known=st.sampled_from([None, True, False]))
 @settings(max_examples=60)
-def test_every_verdict_survives_json_that_others_can_read(demo, verdict, known):
+def test_every_verdict_survives_json_that_others_can_read(demo, verdict, known, as_known):
     """Strict JSON: no NaN and no infinity for any verdict."""
-    record = criterion_record(verdict, "x", known_failure=known)
+    record = criterion_record(verdict, "x", known_failure=known, as_known=as_known)
     text = record.model_dump_json()
     json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
     assert type(record).model_validate_json(text) == record

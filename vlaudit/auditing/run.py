@@ -20,8 +20,8 @@ from vlaudit.execution.parts import Parts
 from vlaudit.execution.plan import plan_parts
 from vlaudit.execution.progress import Progress, Stream
 from vlaudit.execution.run import Measured, run
-from vlaudit.findings import AuditCase, Design, Finding
-from vlaudit.known_failures import find_known_failure
+from vlaudit.findings import AuditCase, Design, Finding, Verdict
+from vlaudit.known_failures import KnownFailure, find_known_failure
 from vlaudit.measures.base import Unit
 from vlaudit.samples import Sample
 from vlaudit.tables import Table
@@ -43,6 +43,9 @@ class Run:
         self.findings: dict[str, Finding] = {}
         self._designs: dict[str, dict[str, Design]] = defaultdict(dict)
         self._of_finding: dict[str, dict[str, dict[str, None]]] = defaultdict(dict)  # ordered sets of design ids
+        self.competences: dict[tuple[str, str, str, int], Verdict] = {}
+        """Verdicts on competence by model, design, criterion and look."""
+        self._cases: dict[str, list[AuditCase]] = defaultdict(list)
         self._looks: dict[tuple[str, str], list[Measured]] = {}
         self._failures: dict[str, VlauditError] = {}  # by model
         self._done: set[str] = set()
@@ -86,6 +89,7 @@ class Run:
                 case.check()
             _check_same(known, "finding", case.finding.id, case.finding)
             _check_same(known, "criterion", case.id, case)
+            self._cases[family].append(case)
             self.findings[case.finding.id] = case.finding
             of_finding = self._of_finding[family].setdefault(case.finding.id, {})
             for design in (case.design, *case.finding.shown):
@@ -93,11 +97,19 @@ class Run:
                 self._designs[family][design.id] = design
                 of_finding[design.id] = None
 
+    def cases_of(self, family: str) -> list[AuditCase]:
+        """Return the selected cases of a model."""
+        return self._cases[family]
+
     def samples(self, look: int) -> list[Sample]:
         """Return the samples of one look: the first `limit`, then as many again, then twice as many."""
         limit = self.options.limit
         start, end = (0, limit) if look == 0 else (limit << (look - 1), limit << look)
         return self._samples[start:end]
+
+    def images(self, look: int) -> int:
+        """Return the number of images up to a look."""
+        return len({sample.image_id for one in range(look + 1) for sample in self.samples(one)})
 
     @cached_property
     def _samples(self) -> list[Sample]:
@@ -165,8 +177,11 @@ class Run:
         refused: Counter[str] = Counter()
         for table in tables:
             refused.update(table.refused)
-        frame = pl.concat([table.frame for table in tables], how="diagonal")
-        return Table(frame, sum(table.planned for table in tables), refused)
+        frame, unanswered = (
+            pl.concat(frames, how="diagonal")
+            for frames in ([table.frame for table in tables], [table.unanswered for table in tables])
+        )
+        return Table(frame, sum(table.planned for table in tables), refused, unanswered)
 
     def tables(self) -> dict[tuple[str, str], Table]:
         """Return the rows of every design that was measured, of all looks, by model and design id."""
@@ -181,8 +196,8 @@ class Run:
         looks = self._looks.get((family, design.id), [])
         return {k: v for done in looks for k, v in done.units[design.id].items()}
 
-    def known_failure(self, family: str, case: AuditCase) -> str | None:
-        """Return why a case is known to fail, by the thresholds file or by the file next to the checkpoint.
+    def known_failure(self, family: str, case: AuditCase) -> KnownFailure | None:
+        """Return the known failure of a case, from the thresholds file or from the file next to the checkpoint.
 
         The latter is ignored for bounds that the thresholds file replaces: it is about the shipped ones.
         """
@@ -192,7 +207,7 @@ class Run:
             family, self.data_name, case.finding.id, case.name, options.expect, architecture=architecture
         ):
             entries += self.models.known_failures(family)
-        return find_known_failure(entries, case.id, family, fingerprint, limit=options.limit, seed=options.seed)
+        return find_known_failure(entries, case.id, family, fingerprint, expect=options.expect, data=self.data_name)
 
     def measured_findings(self) -> list[tuple[str, str]]:
         """Return (family, finding id) of everything measured in this process, in the order of the tests."""
