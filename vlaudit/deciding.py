@@ -10,10 +10,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from statistics import NormalDist
+
+import numpy as np
+from jaxtyping import Float, Int
+from scipy.stats import norm
 
 from vlaudit.findings import Criterion, Verdict
-from vlaudit.statistics.base import Estimate, NoEstimate, Statistic
+from vlaudit.statistics.base import Claim, Estimate, NoEstimate, Statistic
+from vlaudit.statistics.columns import ColumnStatistic
 from vlaudit.tables import Table
 
 PASS_ERROR = 0.01
@@ -22,6 +26,8 @@ POWER = 0.8
 """Probability that the number of images in a message is enough."""
 MAX_IMAGES = 1_000_000
 """Above this many images, no number is stated."""
+STEP = 1.6
+"""Ratio of the numbers of images at which the power is computed."""
 
 
 def decide(
@@ -54,9 +60,17 @@ def decide(
     if isinstance(found, NoEstimate):
         return Verdict(criterion, "inconclusive" if found.too_few else "error", found.reason)
     if not (math.isfinite(found.low) and math.isfinite(found.high)):
-        reason = f"{found.value:g} against {criterion}: too few images for an interval ({found.clusters})"
+        reason = f"{found.value:.3f} against {criterion}: no interval ({found.method})"
         return Verdict(criterion, "inconclusive", reason)
-    return compare(found, criterion, *_prospects(found, criterion, images or found.clusters))
+    if not isinstance(statistic, ColumnStatistic):
+        return compare(found, criterion)
+    sizes = _sizes(found.clusters, max(images or 0, found.clusters))
+    if compare(found, criterion).outcome != "inconclusive":
+        sizes = sizes[:1]  # only the power at the size run is of interest
+    claims = _claims(found.value, criterion, pass_error)
+    missed = sum(1 - statistic.power(table, claim, sizes, seed=seed) for claim in claims)
+    powers = np.maximum(1 - missed, 0.0)
+    return compare(found, criterion, float(powers[0]), _needed(sizes, powers, found.clusters, images))
 
 
 def compare(estimate: Estimate, criterion: Criterion, power: float | None = None, needed: int | None = None) -> Verdict:
@@ -66,8 +80,11 @@ def compare(estimate: Estimate, criterion: Criterion, power: float | None = None
         return Verdict(criterion, "pass", summary, estimate, power=power)
     if _outside(estimate, criterion):
         return Verdict(criterion, "fail", summary, estimate, power=power)
-    enough = f"about {needed:,} images would decide it" if needed else "no realistic number of images decides it"
-    return Verdict(criterion, "inconclusive", f"{summary}; {enough}", estimate, needed, power)
+    if needed is None and power is not None:
+        summary += "; no realistic number of images decides it"
+    elif needed is not None:
+        summary += f"; about {needed:,} images would decide it"
+    return Verdict(criterion, "inconclusive", summary, estimate, needed, power)
 
 
 def _errors(criterion: Criterion, pass_error: float, *, failing: bool) -> tuple[float, float]:
@@ -81,6 +98,10 @@ def _interval(
     statistic: Statistic, table: Table, low_error: float, high_error: float, seed: int
 ) -> Estimate | NoEstimate:
     """Return the estimate with the given error at each end."""
+    if isinstance(statistic, ColumnStatistic):
+        return statistic.interval(table, (low_error, high_error), seed=seed)
+    if len(table.unanswered):
+        return NoEstimate(f"the model refused {len(table.unanswered)} of {table.planned} units", too_few=True)
     found = statistic(table, alpha=2 * low_error, seed=seed)
     if low_error == high_error or isinstance(found, NoEstimate):
         return found
@@ -102,28 +123,53 @@ def _wider(one: Estimate, other: Estimate) -> Estimate:
     return replace(one, low=min(one.low, other.low), high=max(one.high, other.high))
 
 
-def _prospects(estimate: Estimate, criterion: Criterion, images: int) -> tuple[float, int | None]:
-    """Return the power at the size run and the number of images with power `POWER`."""
+def _claims(value: float, criterion: Criterion, pass_error: float) -> list[Claim]:
+    """Return what the interval must show for the decision that is right if `value` is the true value."""
     low, high = criterion.bounds
-    value, normal = estimate.value, NormalDist()
-    below, above = max(value - estimate.low, 1e-12), max(estimate.high - value, 1e-12)
-    z = normal.inv_cdf(1 - estimate.alpha / 2)
+    fail_error = criterion.alpha if criterion.within is None else criterion.alpha / 2
+    if value < low:
+        return [Claim(low, fail_error, above=False)]
+    if value > high:
+        return [Claim(high, fail_error, above=True)]
+    claims = [Claim(low, pass_error, above=True), Claim(high, pass_error, above=False)]
+    return [claim for claim in claims if math.isfinite(claim.bound)]
 
-    def power(shrink: float) -> float:
-        """Return the probability if the half-widths are divided by `shrink`."""
-        if low <= value <= high:
-            ends = [((value - low) / below, below), ((high - value) / above, above)]
-        else:
-            ends = [((low - value) / above, above)] if value < low else [((value - high) / below, below)]
-        return min(normal.cdf(z * (gap * shrink - 1)) for gap, _ in ends)
 
-    least, most = 1.0, math.sqrt(MAX_IMAGES / images) if images < MAX_IMAGES else 1.0
-    if power(most) < POWER:
-        return power(1.0), None
-    for _ in range(40):
-        middle = (least + most) / 2
-        least, most = (least, middle) if power(middle) >= POWER else (middle, most)
-    return power(1.0), round_up(images * most**2)
+def _sizes(clusters: int, images: int) -> Int[np.ndarray, "sizes"]:
+    """Return increasing numbers of clusters, from those of the run to those of `MAX_IMAGES` images."""
+    count = math.ceil(math.log(max(MAX_IMAGES / images, 1), STEP)) + 1
+    return np.asarray(np.ceil(clusters * STEP ** np.arange(count)).astype(int))
+
+
+def _needed(
+    sizes: Int[np.ndarray, "sizes"], powers: Float[np.ndarray, "sizes"], clusters: int, images: int | None
+) -> int | None:
+    """Return the number of images with power `POWER`; None above `MAX_IMAGES`.
+
+    An image of the run has units with the probability `clusters / images`, so more clusters need more images.
+    """
+    size, images = _crossing(sizes, powers), max(images or 0, clusters)
+    if size is None:
+        return None
+    needed = max(round_up(size * images / clusters), images + 1)
+    return needed if needed <= MAX_IMAGES else None
+
+
+def _crossing(sizes: Int[np.ndarray, "sizes"], powers: Float[np.ndarray, "sizes"]) -> float | None:
+    """Return the size at which the power reaches `POWER`; None if none does.
+
+    Between two sizes, the normal quantile of the power is taken as linear in the square root of the size.
+    """
+    enough = powers >= POWER
+    if not enough.any():
+        return None
+    after = int(enough.argmax())
+    if after == 0:
+        return float(sizes[0])
+    low, high = (norm.ppf(np.clip(powers[i], 0.01, 0.99)) for i in (after - 1, after))
+    weight = (norm.ppf(POWER) - low) / (high - low)
+    root = (1 - weight) * math.sqrt(sizes[after - 1]) + weight * math.sqrt(sizes[after])
+    return float(root**2)
 
 
 def round_up(number: float) -> int:
