@@ -133,7 +133,8 @@ class AuditCase:
 
     `name` is the criterion's name within the finding: the name of the test function without `test_`, followed by its
     parameters in brackets. `explanation` is the test's docstring. `statistic` is the judged estimator. `not_for` maps
-    architectures to the reason why this criterion is shown, not judged.
+    architectures to the reason why this criterion is shown, not judged. `only` names the expectation under which alone
+    it is judged: a published observation may be no desirable property, nor its opposite.
     """
 
     finding: Finding
@@ -142,6 +143,7 @@ class AuditCase:
     name: str
     explanation: str = ""
     not_for: Mapping[str, str] = field(default_factory=dict)
+    only: Literal["desirable", "published"] | None = None
 
     @property
     def id(self) -> str:

@@ -40,7 +40,7 @@ class PhraseRegionAttention(Measure):
     `DIRECTION.excess`, their difference.
 
     "text_image": attention of the phrase's tokens on its regions (mean over tokens). The random partners have equal
-    area outside the regions: for models of patches the same boxes, shifted to up to 8 places; for models of regions
+    area outside the regions: for models of patches the same boxes, shifted to up to 8 places of the same height; for models of regions
     every other region without overlap, times the number of the phrase's own.
     "image_text": attention of the regions' positions on the phrase's tokens. The random partners are the other phrases
     of the caption, compared by the mean per token. Both masses are the mean per token times the number of tokens of the
@@ -170,7 +170,9 @@ def other_phrases(unit: Unit) -> list[Span]:
 def shifted(unit: Unit, seed: int) -> list[tuple[Box, ...]]:
     """Return the unit's boxes, shifted together to at most 8 places inside the image and off themselves.
 
-    The places are uniform draws from a generator seeded per unit; empty if no shift of the boxes is possible.
+    The places are at the same height where possible: people and animals stand on the ground, so that a head that
+    attends to their usual height would seem to link them. They are uniform draws from a generator seeded per unit;
+    empty if no shift of the boxes is possible.
     """
     image, boxes = unit.sample.image, regions_of(unit)
     if image is None:
@@ -180,8 +182,12 @@ def shifted(unit: Unit, seed: int) -> list[tuple[Box, ...]]:
     draws = generator(seed, "shifted", unit.id).random((_TRIED, 2))
     across = -left + draws[:, 0] * max(image.width - (right - left), 0)
     down = -top + draws[:, 1] * max(image.height - (bottom - top), 0)
-    shifts = np.stack([across, down], axis=1)[_free(np.array(boxes, dtype=float), across, down)][:_PLACES]
-    return [tuple(box.shifted(x, y) for box in boxes) for x, y in shifts.tolist()]
+    corners = np.array(boxes, dtype=float)
+    for rise in (np.zeros_like(down), down):
+        shifts = np.stack([across, rise], axis=1)[_free(corners, across, rise)][:_PLACES]
+        if len(shifts):
+            return [tuple(box.shifted(x, y) for box in boxes) for x, y in shifts.tolist()]
+    return []
 
 
 def _free(
