@@ -81,16 +81,12 @@ FINDING = va.Finding(
         ),
     ),
 )
+DESIGNS = (OBJECTS, MATCHED, COLORED, RECOLORED)
+COMPETENT = [pytest.param(d.part, marks=pytest.mark.audit(FINDING, d, d.competence)) for d in DESIGNS]
 HUE_COST = va.Mean("color.shown.correct", minus="color.gray.correct", where="chromatic")
 
 
-@pytest.mark.parametrize(
-    "part",
-    [
-        pytest.param(d.part, marks=pytest.mark.audit(FINDING, d, d.competence))
-        for d in (OBJECTS, MATCHED, COLORED, RECOLORED)
-    ],
-)
+@pytest.mark.parametrize("part", COMPETENT)
 def test_competence(judge, part):  # noqa: ARG001 (it names the case)
     """The model recognizes objects and colours in unchanged images."""
     judge()

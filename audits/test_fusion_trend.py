@@ -39,9 +39,7 @@ TREND = va.Design(
     va.ModalityClusters("each"),
     not_for=NEVER_FUSES | {"cross-attention": KEEPS_IMAGE},
 )
-CROSS = va.Design(
-    "fusion_trend.cross", va.EverySample(), {"own": ()}, va.ModalityClusters("cross"), not_for=ONE_STACK
-)
+CROSS = va.Design("fusion_trend.cross", va.EverySample(), {"own": ()}, va.ModalityClusters("cross"), not_for=ONE_STACK)
 DRIFT = va.Design(
     "fusion_trend.drift", va.EverySample(), {"own": ()}, va.ModalityClusters("final"), not_for=UPDATES_BOTH
 )

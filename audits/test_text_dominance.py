@@ -76,9 +76,12 @@ USED_FOR_MATCHES = va.Design(
     va.MatchProbability({PREFERRED: (("own", "other_caption"), ("other_pair", "other_image"))}),
     not_for=READS_NO_IMAGE,
 )
-USES = {"word": USED_FOR_WORDS, "match": USED_FOR_MATCHES}
 CONTROLS = va.Design("text_dominance.controls", va.OneSlot(va.NOUNS), OTHER_DAMAGE, va.WordProbability())
 IMPORTANCE = va.Design("text_dominance.importance", va.EverySample(), {"own": ()}, va.ClsImportance())
+
+USE_UNIT = "probability; share of units"
+WORD_USE = {"own image": "own_image.p", "other image": "other_image.p", "own above other": PREFERRED}
+MATCH_USE = {"own image": "own.p", "other image": "other_image.p", "own above other": PREFERRED}
 
 FINDING = va.Finding(
     id="text_dominance",
@@ -100,19 +103,8 @@ FINDING = va.Finding(
     },
     shown=(CONTROLS,),
     exhibits=(
-        va.Bars(
-            "Hidden word: own image and another image",
-            USED_FOR_WORDS,
-            {"own image": "own_image.p", "image of something else": "other_image.p", "own above other": PREFERRED},
-            unit="probability; share of units",
-        ),
-        va.Bars(
-            "Match: two images and their captions",
-            USED_FOR_MATCHES,
-            {"own caption": "own.p", "other caption": "other_caption.p", "own caption with other image": "other_image.p"}
-            | {"own above other": PREFERRED},
-            unit="probability; share of units",
-        ),
+        va.Bars("Hidden word: own image, image of something else", USED_FOR_WORDS, WORD_USE, unit=USE_UNIT),
+        va.Bars("Match: own image, image of something else", USED_FOR_MATCHES, MATCH_USE, unit=USE_UNIT),
         va.Bars("Probability of the hidden word", WORDS, {k: f"{cell}.p" for k, cell in LABELS.items()}, GROUPS),
         va.Bars(
             "Probability of a match",
@@ -151,21 +143,20 @@ FINDING = va.Finding(
 )
 
 
-@pytest.mark.parametrize(
-    "part", [pytest.param(d.part, marks=pytest.mark.audit(FINDING, d, d.competence)) for d in (WORDS, MATCH)]
-)
+COMPETENT = [pytest.param(d.part, marks=pytest.mark.audit(FINDING, d, d.competence)) for d in (WORDS, MATCH)]
+USES = [
+    pytest.param(answer, marks=pytest.mark.audit(FINDING, design, va.Mean(PREFERRED)))
+    for answer, design in (("word", USED_FOR_WORDS), ("match", USED_FOR_MATCHES))
+]
+
+
+@pytest.mark.parametrize("part", COMPETENT)
 def test_competence(judge, part):  # noqa: ARG001 (it names the case)
     """The model recognizes what the images show."""
     judge()
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
-        pytest.param(answer, marks=pytest.mark.audit(FINDING, design, va.Mean(PREFERRED)))
-        for answer, design in USES.items()
-    ],
-)
+@pytest.mark.parametrize("answer", USES)
 def test_image_use(judge, answer):  # noqa: ARG001 (it names the case)
     """The own image speaks more for the true word, and for the own caption, than an image of something else."""
     judge()
