@@ -16,7 +16,8 @@ from vlaudit.auditing.models import Models
 from vlaudit.auditing.options import Options
 from vlaudit.datasets import Dataset
 from vlaudit.errors import MeasuringError, UsageError, VlauditError
-from vlaudit.execution.plan import Parts, plan_parts
+from vlaudit.execution.parts import Parts
+from vlaudit.execution.plan import plan_parts
 from vlaudit.execution.progress import Progress, Stream
 from vlaudit.execution.run import Measured, run
 from vlaudit.findings import AuditCase, Design, Finding
