@@ -81,6 +81,8 @@ def judge(run: Run, family: str, case: AuditCase) -> Decided | NotDemanded:
 
 def criterion_of(run: Run, family: str, case: AuditCase) -> Criterion | NotDemanded:
     """Return the criterion with its bound; a source may report none, the desirable property always needs one."""
+    if case.only not in (None, run.options.expect):
+        return NotDemanded(f"{case.id} is judged under --expect {case.only} alone")
     try:
         return run.thresholds.criterion(
             family,

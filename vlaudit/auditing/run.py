@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from functools import cached_property, partial
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 
@@ -16,7 +16,8 @@ from vlaudit.auditing.models import Models
 from vlaudit.auditing.options import Options
 from vlaudit.datasets import Dataset
 from vlaudit.errors import MeasuringError, UsageError, VlauditError
-from vlaudit.execution.plan import UnitRequests, plan, unit_requests
+from vlaudit.execution.parts import Parts
+from vlaudit.execution.plan import plan_parts
 from vlaudit.execution.progress import Progress, Stream
 from vlaudit.execution.run import Measured, run
 from vlaudit.findings import AuditCase, Design, Finding, Verdict
@@ -48,7 +49,7 @@ class Run:
         self._looks: dict[tuple[str, str], list[Measured]] = {}
         self._failures: dict[str, VlauditError] = {}  # by model
         self._done: set[str] = set()
-        self._requests: dict[tuple[str, int], list[UnitRequests]] = {}  # shared by several models, by design and look
+        self._requests: dict[int, Parts] = {}  # shared by several models, by look
 
     @classmethod
     def prepare(cls, options: Options, *, elsewhere: bool = False, checked: bool = False) -> Run:
@@ -88,6 +89,8 @@ class Run:
                 case.check()
             _check_same(known, "finding", case.finding.id, case.finding)
             _check_same(known, "criterion", case.id, case)
+            if case.only not in (None, self.options.expect):
+                continue
             self._cases[family].append(case)
             self.findings[case.finding.id] = case.finding
             of_finding = self._of_finding[family].setdefault(case.finding.id, {})
@@ -151,18 +154,17 @@ class Run:
 
     def _measure(self, family: str, designs: Sequence[Design], look: int) -> Measured:
         model = self.models[family]
-        planned = plan(designs, self.samples(look), model, self.options.seed, partial(self._requests_of, look=look))
-        progress = Progress(len(planned.inputs), self.stream, label=model.name)
-        return run(planned, model, batch_size=self.options.batch_size, progress=progress)
+        progress = Progress(stream=self.stream, label=model.name)
+        plans = plan_parts(designs, self._parts(look), model)
+        return run(plans, model, batch_size=self.options.batch_size, progress=progress)
 
-    def _requests_of(self, design: Design, look: int) -> list[UnitRequests]:
-        """Make the conditions of a design, once for all models of the run."""
-        if (design.id, look) in self._requests:
-            return self._requests[design.id, look]
-        made = unit_requests(design, self.samples(look), self.options.seed)
-        if len(self._designs) > 1:
-            self._requests[design.id, look] = made
-        return made
+    def _parts(self, look: int) -> Parts:
+        """Return the requests of a look, which are made once for all models of the run."""
+        if len(self._designs) == 1:
+            return Parts(self.samples(look), self.options.seed)
+        if look not in self._requests:
+            self._requests[look] = Parts(self.samples(look), self.options.seed, keep=True)
+        return self._requests[look]
 
     def release(self, family: str) -> None:
         """Free what only the audits of this model needed."""
