@@ -37,7 +37,7 @@ def smoke_test(adapter: ModelAdapter, checkpoint: Path | None = None) -> None:
 def _require_tensors(adapter: ModelAdapter, traces: Sequence[Trace], readings: Iterable[Reading]) -> None:
     for trace in traces:
         for reading in readings:
-            if not isinstance(answer := trace[reading], torch.Tensor):
+            if not isinstance(answer := trace.arrays[reading], torch.Tensor):
                 raise AdapterError(
                     f"model {adapter.name}: the answer to {reading!r} must be a torch tensor, got "
                     f"{type(answer).__name__} {answer!r}"

@@ -121,8 +121,9 @@ def adapter_checks(
             check()
 
     `adapter` is an adapter, or a class or function that makes one, which is called once, when the first check runs:
-    with `LoadOptions` without a checkpoint where it takes them, else without arguments. `expected_failures` maps the id of a check to the reason why it is known to fail; a pass
-    is then a failure. `tolerance` (absolute) is that of answers that must be equal.
+    with `LoadOptions` without a checkpoint where it takes them, else without arguments. `expected_failures` maps the id
+    of a check to the reason why it is known to fail; a pass is then a failure. `tolerance` (absolute) is that of
+    answers that must be equal.
 
     The checks use four small samples made of the adapter's own vocabulary, and changes of one word or one box of them.
     A check that needs a reading the adapter does not declare is skipped with this reason.
