@@ -33,11 +33,14 @@ class Decided:
 
     @property
     def as_known(self) -> bool | None:
-        """Whether the outcome is the one of the known failure; None without an entry or without an estimate."""
-        estimate = self.verdict.estimate
-        if self.known_failure is None or estimate is None:
-            return None
-        return self.known_failure.expects(self.verdict.outcome, estimate.value, estimate.low, estimate.high)
+        """Whether the outcome is the one of the known failure; None without an entry or without a value.
+
+        An inconclusive criterion without an interval, from too few images, contradicts no range.
+        """
+        entry, outcome, estimate = self.known_failure, self.verdict.outcome, self.verdict.estimate
+        if entry is not None and estimate is not None:
+            return entry.expects(outcome, estimate.value, estimate.low, estimate.high)
+        return True if entry is not None and outcome == "inconclusive" else None
 
     def known_failure_message(self) -> str:
         """Return why an outcome is not that of the known failure, and what to do."""
