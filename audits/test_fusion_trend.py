@@ -23,10 +23,10 @@ KEEPS_IMAGE = (
     "in this architecture fusion never updates the image states, so NMI stays flat however well it fuses: shown as the "
     "drift of text towards the image, not judged"
 )
-ONE_STACK = {
-    kind: "only two-stream models have cross-modality layers, through which NMI rises"
-    for kind in ("single-stream", "cross-attention", "dual-encoder", "text-only", "generative")
-}
+ONE_STACK = dict.fromkeys(
+    ("single-stream", "cross-attention", "dual-encoder", "text-only", "generative"),
+    "only two-stream models have cross-modality layers, through which NMI rises",
+)
 RISES = {"two-stream": "in a two-stream model NMI rises by design (Table 1): shown, not judged"}
 
 SHIFT = va.Design(
