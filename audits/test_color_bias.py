@@ -3,8 +3,8 @@
 Source: Jung, Byun and Moon, challenges of vision-language models (ALBEF), Figure 2.
 Differs: the study converts images to grayscale and reports that word probabilities fall, as they do under any damage.
 Here grayscale is compared with luminance noise of equal strength, which keeps colour. In addition, a recoloured object
-must be named by its new colour as often as before by its old one, and no colour may be over-predicted. Where an object is tested, the colour words of its
-caption are hidden too, because they could give it away.
+must be named by its new colour as often as before by its old one, and no colour may be over-predicted. Where an object
+is tested, the colour words of its caption are hidden too, because they could give it away.
 """
 
 import pytest

@@ -58,8 +58,8 @@ FINDING = va.Finding(
         },
         "note": (
             "Table 2: largest single weight between the tokens of a pair, the best head chosen separately for linked "
-            "and for random pairs; the table leaves out the type other. Judged is the share of random partners with less "
-            "attention, 0.5 by chance; the maps show the masses too: compare directions, not values"
+            "and for random pairs; the table leaves out the type other. Judged is the share of random partners with "
+            "less attention, 0.5 by chance; the maps show the masses too: compare directions, not values"
         ),
     },
     exhibits=(

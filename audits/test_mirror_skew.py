@@ -4,8 +4,8 @@ Source: Jung, Byun and Moon, challenges of vision-language models (ALBEF), Figur
 Differs: the study prints the probabilities of "left" and "right" for one pair of images; here they are read over many
 pairs, the answer is the more probable of the two, and each question is judged separately: is the side correct, does it
 flip, is one side preferred (by its probability), does the match distinguish sides; and the invariances: captions
-without a side, accuracy by position along both axes, the order of the clauses. All side words of a caption are hidden together, because none of them is true of the
-mirror image.
+without a side, accuracy by position along both axes, the order of the clauses. All side words of a caption are hidden
+together, because none of them is true of the mirror image.
 """
 
 import pytest

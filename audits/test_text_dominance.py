@@ -182,5 +182,5 @@ def test_match_needs_object(judge):
 
 @pytest.mark.audit(FINDING, IMPORTANCE, va.Mean("image_share_token"))
 def test_cls_importance(judge):
-    """[CLS], which represents the pair, attends to the image as well as to the text, compared with uniform attention."""
+    """[CLS], which represents the pair, attends to the image too, compared with uniform attention over its tokens."""
     judge()

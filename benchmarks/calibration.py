@@ -16,11 +16,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from scipy import stats
 
-from vlaudit.deciding import compare
-from vlaudit.findings import Criterion
+from benchmarks.on_bound import on_bound, table
+from vlaudit.auditing.sources import find_cases
+from vlaudit.deciding import PASS_ERROR, compare, decisive_interval
+from vlaudit.findings import AuditCase, Criterion
 from vlaudit.seeds import generator
 from vlaudit.statistics import (
     BestOf,
@@ -31,14 +33,15 @@ from vlaudit.statistics import (
     NoEstimate,
     Proportion,
     Statistic,
-    share,
 )
+from vlaudit.statistics.betting import reaches_target
 from vlaudit.tables import Table
+from vlaudit.thresholds import FINDINGS, read_thresholds
 
 ALPHA = 0.05
 NOT_USED = "not used: "
 COLORS = ("red", "blue", "green", "black")
-CRITERIA = 17
+FAMILY, ARCHITECTURE = "uniter", "single-stream"  # all criteria apply to it
 
 Errors = Mapping[str, bool]
 """True for each method that erred on one simulated data set."""
@@ -74,6 +77,10 @@ def main() -> None:
     for experiment in EXPERIMENTS:
         for line in lines(experiment, max(1, options.reps // experiment.cost), options.seed):
             print(line, flush=True)
+    for line in suite_lines(max(1, options.reps // 4), options.seed):
+        print(line, flush=True)
+    for line in images_to_fail(options.seed):
+        print(line, flush=True)
     print(f"{options.reps} repetitions, seed {options.seed}, {time.perf_counter() - start:.0f} s")
 
 
@@ -95,18 +102,6 @@ def line(method: str, data: str, nominal: float, errors: int, repetitions: int) 
     mark = " too often" if found.low > nominal else ""
     between = f"{found.low:.2%}-{found.high:.2%}"
     return f"{method:<38} {data:<58} {nominal:>8.2%} {errors / repetitions:>7.2%}  {between:<16} {repetitions:>5}{mark}"
-
-
-def table(image: Int[np.ndarray, "rows"], **columns: Sequence[object] | np.ndarray) -> Table:
-    """Return a table of simulated rows."""
-    listed = {name: np.asarray(values).tolist() for name, values in columns.items()}
-    rows = zip(image.tolist(), *listed.values(), strict=True)
-    return Table.of(
-        [
-            {"unit_id": i, "image_id": which, **dict(zip(listed, row, strict=True))}
-            for i, (which, *row) in enumerate(rows)
-        ]
-    )
 
 
 def estimate_of(statistic: Statistic, made: Table, seed: int, alpha: float = ALPHA) -> Estimate:
@@ -240,28 +235,99 @@ def colors(rng: np.random.Generator, seed: int) -> Errors:
     guess = rng.choice(COLORS, 160, p=[0.4, 0.2, 0.2, 0.2])
     told = np.where(rng.random(160) < 0.2, guess, truth)
     made = table(np.repeat(np.arange(80), 2), truth=truth, told=told)
-    return {"betting, shared": misses(LargestGap("truth", "told", COLORS), made, 0.2 * (0.4 - 0.25), seed)}
+    return ends("betting", LargestGap("truth", "told", COLORS), made, 0.2 * (0.4 - 0.25), seed)
 
 
-def positions(rng: np.random.Generator, seed: int) -> Errors:
-    """Simulate three positions with accuracies 0.9, 0.9 and 0.8."""
-    where = np.arange(150) % 3
-    right = rng.random(150) < np.array([0.9, 0.9, 0.8])[where]
-    made = table(np.arange(150), right=right, bin=np.array(["left", "middle", "border"])[where])
-    return {"exact, shared": misses(LargestSpread("right", by="bin"), made, 0.1, seed)}
+def positions(worst: float) -> Callable[[np.random.Generator, int], Errors]:
+    """Simulate three positions with accuracies 0.9, 0.9 and `worst`."""
+
+    def run(rng: np.random.Generator, seed: int) -> Errors:
+        where = np.arange(150) % 3
+        right = rng.random(150) < np.array([0.9, 0.9, worst])[where]
+        made = table(np.arange(150), right=right, bin=np.array(["left", "middle", "border"])[where])
+        return ends("exact", LargestSpread("right", by="bin"), made, 0.9 - worst, seed)
+
+    return run
 
 
-def suite(rng: np.random.Generator, seed: int) -> Errors:
-    """Simulate criteria on the same 60 images, each exactly on its bound, the hardest case of a healthy model."""
-    level = rng.random(60)
-    outcomes = set()
-    for i in range(CRITERIA):
-        right = rng.random((60, 2)) < np.clip(0.8 + 0.4 * (level[:, None] - 0.5), 0, 1)
-        made = table(np.repeat(np.arange(60), 2), right=right.ravel())
-        alpha = share(ALPHA, CRITERIA)
-        found = estimate_of(Proportion("right"), made, seed + i, alpha)
-        outcomes.add(compare(found, Criterion(f"criterion {i}", "the true value", alpha, at_least=0.8)).outcome)
-    return {"any criterion judged failed": "fail" in outcomes, "any criterion passed by luck": "pass" in outcomes}
+def one_best_head(rng: np.random.Generator, seed: int) -> Errors:
+    """Simulate 24 heads, one of which has a larger mean, so that its own upper bound decides."""
+    values = rng.beta(2, 6, (60, 24))
+    values[:, 5] = rng.beta(4, 4, 60)
+    return ends("betting", BestOf("x"), table(np.arange(60), x=values), 0.5, seed)
+
+
+def ends(method: str, statistic: Statistic, made: Table, truth: float, seed: int) -> Errors:
+    """Return which end excludes the true value."""
+    found = estimate_of(statistic, made, seed)
+    return {f"{method}, lower bound": found.low > truth, f"{method}, upper bound": found.high < truth}
+
+
+def both_ends(method: str) -> Mapping[str, float]:
+    """Return the nominal error rates, half of alpha per end."""
+    return {f"{method}, lower bound": ALPHA / 2, f"{method}, upper bound": ALPHA / 2}
+
+
+def suite_lines(repetitions: int, seed: int) -> Sequence[str]:
+    """Return the error rates of the criteria that ship, with their statistics and shares, each exactly on its bound.
+
+    This is the hardest case of a healthy model for failing, and of a broken one for passing.
+    """
+    criteria = suite()
+    runs = [outcomes(criteria, generator(seed, FAMILY, i), i) for i in range(repetitions)]
+    data = f"{len(criteria)} criteria of {FAMILY}, each exactly on its bound"
+    failed = sum("fail" in found for found in runs)
+    passed = sum(found.count("pass") for found in runs)
+    return [
+        line("any criterion judged failed", data, ALPHA, failed, repetitions),
+        line("each criterion passed", data, PASS_ERROR, passed, repetitions * len(criteria)),
+    ]
+
+
+def suite() -> list[tuple[AuditCase, Criterion]]:
+    """Return the cases that ship, with their criteria."""
+    thresholds, found = read_thresholds(), []
+    for case in find_cases():
+        criterion = thresholds.find_criterion(
+            FAMILY, "scenes", case.finding.id, case.name, "desirable", architecture=ARCHITECTURE
+        )
+        if criterion is not None and ARCHITECTURE not in {**case.not_for, **case.design.not_for}:
+            found.append((case, criterion))
+    return found
+
+
+def outcomes(criteria: Sequence[tuple[AuditCase, Criterion]], rng: np.random.Generator, seed: int) -> list[str]:
+    """Return the outcome of each criterion on data of its own."""
+    found: list[str] = []
+    for case, criterion in criteria:
+        made = on_bound(case.statistic, criterion.bounds, rng, hard=bool(seed % 2))
+        estimate = decisive_interval(case.statistic, made, criterion, seed=seed)
+        if isinstance(estimate, NoEstimate):
+            raise TypeError(f"{case.id}: {estimate.reason}")
+        found.append(compare(estimate, criterion).outcome)
+    return found
+
+
+def images_to_fail(seed: int, heads: int = 144, bound: float = 0.1) -> Sequence[str]:
+    """Return how many images "some head reaches 0.1" needs to fail in four of five data sets, shared and unshared.
+
+    No head has an effect: its attention on the pair and on a random partner have the same distribution.
+    """
+    error, found = ALPHA / FINDINGS / 16, []
+    for name, share in (("shared among the heads", error / heads), ("not shared", error)):
+        images = next(n for n in range(20, 1000, 4) if share_failed(n, heads, (1 - bound) / 2, share, seed) >= 0.8)
+        found.append(f"{heads} heads without effect, upper bounds {name}: {images} images fail the criterion")
+    return found
+
+
+def share_failed(images: int, heads: int, bound: float, error: float, seed: int) -> float:
+    """Return the share of 20 data sets in which every head's upper bound is below the bound, rescaled to [0, 1]."""
+    failed, m, first, last = 0, np.full(heads, bound), np.zeros(heads, dtype=int), np.full(heads, images)
+    for repetition in range(20):
+        rng = generator(seed, "images to fail", images, repetition)
+        effect = rng.beta(2, 12, (images, heads)) - rng.beta(2, 12, (images, heads))
+        failed += bool(reaches_target((1 - effect) / 2, m, np.log(1 / error), first, last).all())
+    return failed / 20
 
 
 EXPERIMENTS = (
@@ -299,14 +365,10 @@ EXPERIMENTS = (
         heads(100, 144, "bootstrap"),
         4,
     ),
-    Experiment("80 images x 2 colours, largest gap 0.03", {"betting, shared": ALPHA}, colors),
-    Experiment("150 images, 3 positions, spread 0.1", {"exact, shared": ALPHA}, positions),
-    Experiment(
-        f"{CRITERIA} criteria, each exactly on its bound",
-        {"any criterion judged failed": ALPHA, "any criterion passed by luck": ALPHA},
-        suite,
-        cost=4,
-    ),
+    Experiment("60 images, 24 heads, one of them better", both_ends("betting"), one_best_head, cost=2),
+    Experiment("80 images x 2 colours, largest gap 0.03", both_ends("betting"), colors),
+    Experiment("150 images, 3 positions, spread 0.1", both_ends("exact"), positions(0.8)),
+    Experiment("150 images, 3 positions, spread 0", both_ends("exact"), positions(0.9)),
 )
 
 

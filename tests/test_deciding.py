@@ -66,7 +66,9 @@ def test_within_requires_both_bounds(ends, bounds):
 def test_a_narrower_interval_never_takes_a_decision_back(ends, bound, from_below, from_above):
     low, value, high = ends
     wide = outcome(estimate(*ends), at_least=bound)
-    narrow = estimate(low + from_below * (value - low), value, max(high - from_above * (high - value), value))
+    narrow = estimate(
+        min(low + from_below * (value - low), value), value, max(high - from_above * (high - value), value)
+    )
     assert wide in (outcome(narrow, at_least=bound), "inconclusive")
 
 

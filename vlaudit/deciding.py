@@ -16,7 +16,7 @@ from jaxtyping import Float, Int
 from scipy.stats import norm
 
 from vlaudit.findings import Criterion, Verdict
-from vlaudit.statistics.base import Claim, Estimate, NoEstimate, Statistic
+from vlaudit.statistics.base import Claim, Errors, Estimate, NoEstimate, Statistic
 from vlaudit.statistics.columns import ColumnStatistic
 from vlaudit.tables import Table
 
@@ -51,12 +51,7 @@ def decide(
     `images` is the number of images of the run (`--limit`), to which `Verdict.needed` refers; by default, the number of
     images with units. A gate with several looks divides both `pass_error` and `criterion.alpha` among them.
     """
-    low_error, high_error = _errors(criterion, pass_error, failing=False)
-    found = _interval(statistic, table, low_error, high_error, seed)
-    if criterion.within is not None and not (isinstance(found, Estimate) and _inside(found, criterion)):
-        passing, found = found, _interval(statistic, table, criterion.alpha / 2, criterion.alpha / 2, seed)
-        if isinstance(found, Estimate) and isinstance(passing, Estimate) and not _outside(found, criterion):
-            found = _wider(found, passing)
+    found = decisive_interval(statistic, table, criterion, seed=seed, pass_error=pass_error)
     if isinstance(found, NoEstimate):
         return Verdict(criterion, "inconclusive" if found.too_few else "error", found.reason)
     if not (math.isfinite(found.low) and math.isfinite(found.high)):
@@ -73,6 +68,19 @@ def decide(
     return compare(found, criterion, float(powers[0]), _needed(sizes, powers, found.clusters, images))
 
 
+def decisive_interval(
+    statistic: Statistic, table: Table, criterion: Criterion, *, seed: int, pass_error: float = PASS_ERROR
+) -> Estimate | NoEstimate:
+    """Return the estimate with the one interval that decides, as `decide` states."""
+    passing = _interval(statistic, table, _errors(criterion, pass_error), seed)
+    if criterion.within is None or isinstance(passing, NoEstimate) or _inside(passing, criterion):
+        return passing
+    failing = _interval(statistic, table, (criterion.alpha / 2, criterion.alpha / 2), seed)
+    if isinstance(failing, NoEstimate) or _outside(failing, criterion):
+        return failing
+    return replace(failing, low=min(passing.low, failing.low), high=max(passing.high, failing.high))
+
+
 def compare(estimate: Estimate, criterion: Criterion, power: float | None = None, needed: int | None = None) -> Verdict:
     """Return the verdict for an interval whose ends have the errors that `decide` states."""
     summary = f"{estimate} against {criterion}"
@@ -87,26 +95,23 @@ def compare(estimate: Estimate, criterion: Criterion, power: float | None = None
     return Verdict(criterion, "inconclusive", summary, estimate, needed, power)
 
 
-def _errors(criterion: Criterion, pass_error: float, *, failing: bool) -> tuple[float, float]:
-    """Return the errors of the lower and the upper end."""
+def _errors(criterion: Criterion, pass_error: float) -> Errors:
+    """Return the errors of the lower and the upper end, for a pass if the criterion has two bounds."""
     if criterion.within is not None:
-        return (criterion.alpha / 2, criterion.alpha / 2) if failing else (pass_error, pass_error)
+        return pass_error, pass_error
     return (pass_error, criterion.alpha) if criterion.at_least is not None else (criterion.alpha, pass_error)
 
 
-def _interval(
-    statistic: Statistic, table: Table, low_error: float, high_error: float, seed: int
-) -> Estimate | NoEstimate:
+def _interval(statistic: Statistic, table: Table, errors: Errors, seed: int) -> Estimate | NoEstimate:
     """Return the estimate with the given error at each end."""
     if isinstance(statistic, ColumnStatistic):
-        return statistic.interval(table, (low_error, high_error), seed=seed)
+        return statistic.interval(table, errors, seed=seed)
     if len(table.unanswered):
         return NoEstimate(f"the model refused {len(table.unanswered)} of {table.planned} units", too_few=True)
-    found = statistic(table, alpha=2 * low_error, seed=seed)
-    if low_error == high_error or isinstance(found, NoEstimate):
-        return found
-    other = statistic(table, alpha=2 * high_error, seed=seed)
-    return other if isinstance(other, NoEstimate) else replace(found, high=other.high, alpha=low_error + high_error)
+    lower, upper = (statistic(table, alpha=2 * error, seed=seed) for error in errors)
+    if isinstance(lower, NoEstimate) or isinstance(upper, NoEstimate):
+        return lower if isinstance(lower, NoEstimate) else upper
+    return replace(lower, high=upper.high, alpha=sum(errors))
 
 
 def _inside(estimate: Estimate, criterion: Criterion) -> bool:
@@ -117,10 +122,6 @@ def _inside(estimate: Estimate, criterion: Criterion) -> bool:
 def _outside(estimate: Estimate, criterion: Criterion) -> bool:
     low, high = criterion.bounds
     return estimate.high < low or estimate.low > high
-
-
-def _wider(one: Estimate, other: Estimate) -> Estimate:
-    return replace(one, low=min(one.low, other.low), high=max(one.high, other.high))
 
 
 def _claims(value: float, criterion: Criterion, pass_error: float) -> list[Claim]:

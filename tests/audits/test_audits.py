@@ -181,7 +181,7 @@ def test_an_untrained_albef_would_fail_criteria_that_need_competence(untrained):
     assert found["text_dominance"]["vision_effect"] == "fail"
     assert found["mirror_skew"]["side_accuracy"] == found["mirror_skew"]["match_side"] == "fail"
     assert found["color_bias"]["color_needs_color"] == "fail"
-    assert {found[f][name] for f in found for name in CRITERIA[f] if name.startswith("competence")} == {"fail"}
+    assert "pass" not in {found[f][name] for f in found for name in CRITERIA[f] if name.startswith("competence")}
 
 
 def test_an_unfused_albef_shows_no_use_of_the_image(unfused):
