@@ -35,8 +35,8 @@ SECTIONS = (
 VERDICTS = {
     "pass": "The whole interval is inside the bounds. pytest: passed.",
     "fail": "The whole interval is outside the bounds. pytest: failed.",
-    "inconclusive": "The interval contains a bound, or images are too few for one. pytest: xfailed; with `--gate`: failed.",
-    "not applicable": "The model or the data cannot answer the question, or the model cannot read the stimuli. pytest: skipped.",
+    "inconclusive": "The interval contains a bound, or there is none. pytest: xfailed; with `--gate`: failed.",
+    "not applicable": "The data cannot ask the question, or the model cannot answer it. pytest: skipped.",
     "error": "Something is broken (NaN, an exception while measuring). pytest: failed.",
 }
 """Meaning of each verdict."""
