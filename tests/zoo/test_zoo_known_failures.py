@@ -36,8 +36,8 @@ def test_what_fails_or_is_inconclusive_on_any_seed_is_listed():
     assert (first.criterion, second.criterion) == ("f.a", "f.b")
     assert first.measured == "0.800 to 0.900 on 3 seeds, at least 0.8: pass, inconclusive"
     spread = 3 * (0.02 / 3 / 2) ** 0.5  # of 0.9, 0.8 and 0.9
-    assert (first.low, first.high) == (pytest.approx(0.8 - spread, abs=1e-3), pytest.approx(0.9 + spread, abs=1e-3))
-    assert (second.low, second.high) == (pytest.approx(0.4, abs=1e-3), pytest.approx(0.6, abs=1e-3))
+    assert (first.low, first.high) == (pytest.approx(0.8 - spread, abs=2e-3), pytest.approx(0.9 + spread, abs=2e-3))
+    assert (second.low, second.high) == (pytest.approx(0.4, abs=2e-3), pytest.approx(0.6, abs=2e-3))
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_a_reason_is_asked_for_and_kept(folder, capsys):
     with pytest.raises(UsageError, match="by the reason why this model"):
         read_known_failures(folder / FILE_NAME)
     text = (folder / FILE_NAME).read_text(encoding="utf-8")
-    (folder / FILE_NAME).write_text(text.replace(NO_REASON, 'it is "small", by design'), encoding="utf-8")
+    (folder / FILE_NAME).write_text(text.replace(NO_REASON, r"it is \"small\", by design"), encoding="utf-8")
     for _ in range(2):
         assert main(["known-failures", "albef"]) == 0
         (entry,) = read_known_failures(folder / FILE_NAME)
@@ -80,11 +80,12 @@ def test_the_reasons_of_outdated_entries_are_read(tmp_path):
     assert reasons_in(path) == {"f.b": "hands are small"}
 
 
-def test_an_audit_with_an_error_lists_nothing(monkeypatch):
+@pytest.mark.parametrize("outcome", ["error", "inconclusive"])
+def test_an_audit_without_a_value_lists_nothing(monkeypatch, outcome):
     monkeypatch.setattr(known_failures, "bundled", lambda model: [known_failures.HERE / "weights" / model / "x"])
-    broken = SimpleNamespace(document=document(record("b", "error")))
+    broken = SimpleNamespace(document=document(record("b", outcome)))
     monkeypatch.setattr("vlaudit.audit", lambda *given, **named: broken)
-    with pytest.raises(MeasuringError, match=r"f\.b of albef, seed 0, could not be computed: found"):
+    with pytest.raises(MeasuringError, match=rf"f\.b of albef, seed 0, has no value to list .{outcome}, found"):
         known_failures.measure("albef", range(1), 10)
 
 
