@@ -89,6 +89,13 @@ def test_an_audit_without_a_value_lists_nothing(monkeypatch, outcome):
         known_failures.measure("albef", range(1), 10)
 
 
+def test_a_criterion_that_waits_for_its_competence_is_not_listed():
+    competence = record("competence[x]", "inconclusive", 0.5).model_copy(update={"competence": True})
+    waiting = document(competence, record("b", "inconclusive"))
+    assert [one.criterion for one in expected_failures([waiting])] == ["f.competence[x]"]
+    known_failures._check_values(waiting.findings[0], "here")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

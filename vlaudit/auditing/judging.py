@@ -79,7 +79,20 @@ def judge(run: Run, family: str, case: AuditCase) -> Decided | NotDemanded:
         return criterion
     reason = case.unsupported(run.models.capabilities(family)) or _undefined_competence(run, family, case)
     verdict = not_applicable(criterion, reason) if reason else _judged(run, family, case, criterion)
-    return Decided(family, case, verdict, run.known_failure(family, case))
+    return Decided(family, case, verdict, _known_failure(run, family, case, verdict))
+
+
+def _known_failure(run: Run, family: str, case: AuditCase, verdict: Verdict) -> KnownFailure | None:
+    """Return the known failure of a case, or that of its competence where this is why it has no estimate."""
+    known = run.known_failure(family, case.finding.id, case.name)
+    if known is not None or verdict.estimate is not None or verdict.outcome != "inconclusive":
+        return known
+    return run.known_failure(family, case.finding.id, competence_name(case.design))
+
+
+def competence_name(design: Design) -> str:
+    """Return the name of the criterion of a design's competence, within its finding."""
+    return f"competence[{design.part}]"
 
 
 def criterion_of(run: Run, family: str, case: AuditCase) -> Criterion | NotDemanded:
@@ -201,7 +214,7 @@ def _unreadable(run: Run, family: str, case: AuditCase, criterion: Criterion, lo
         family,
         run.data_name,
         case.finding.id,
-        f"competence[{case.design.part}]",
+        competence_name(case.design),
         "desirable",
         architecture=capabilities.architecture,
     )
