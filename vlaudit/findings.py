@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol, get_args, runtime_checkable
 
 from vlaudit.errors import UsageError, nearest
@@ -47,6 +47,13 @@ class Exhibit(Protocol):
         ...
 
 
+NOT_REPRODUCED = (
+    "The published weakness does not reproduce: this checkpoint behaves differently from the one that the source "
+    "examined. That is no fault of the checkpoint."
+)
+"""Meaning of a failure under `--expect published`."""
+
+
 @dataclass(frozen=True)
 class Finding:
     """A published finding, as a claim about a checkpoint.
@@ -63,6 +70,10 @@ class Finding:
     published: Mapping[str, str] = field(default_factory=dict)
     exhibits: tuple[Exhibit, ...] = ()
     shown: tuple[Design, ...] = ()
+
+    def under(self, expect: Literal["desirable", "published"]) -> Finding:
+        """Return the finding with the meaning of a failure under an expectation."""
+        return self if expect == "desirable" else replace(self, failing=NOT_REPRODUCED)
 
 
 @dataclass(frozen=True)
@@ -133,7 +144,8 @@ class AuditCase:
 
     `name` is the criterion's name within the finding: the name of the test function without `test_`, followed by its
     parameters in brackets. `explanation` is the test's docstring. `statistic` is the judged estimator. `not_for` maps
-    architectures to the reason why this criterion is shown, not judged.
+    architectures to the reason why this criterion is shown, not judged. `only` names the expectation under which alone
+    it is judged: a published observation may be no desirable property, nor its opposite.
     """
 
     finding: Finding
@@ -142,6 +154,7 @@ class AuditCase:
     name: str
     explanation: str = ""
     not_for: Mapping[str, str] = field(default_factory=dict)
+    only: Literal["desirable", "published"] | None = None
 
     @property
     def id(self) -> str:

@@ -35,19 +35,19 @@ SECTIONS = (
 VERDICTS = {
     "pass": "The whole interval is inside the bounds. pytest: passed.",
     "fail": "The whole interval is outside the bounds. pytest: failed.",
-    "inconclusive": "The interval contains a bound. pytest: xfailed; with `--gate`: failed.",
-    "not applicable": "The model or the data cannot answer the question. pytest: skipped.",
-    "error": "There is no estimate (no data, NaN, too many refusals). pytest: failed.",
+    "inconclusive": "The interval contains a bound, or there is none. pytest: xfailed; with `--gate`: failed.",
+    "not applicable": "The data cannot ask the question, or the model cannot answer it. pytest: skipped.",
+    "error": "Something is broken (NaN, an exception while measuring). pytest: failed.",
 }
 """Meaning of each verdict."""
 
 EXIT_CODES = {
-    0: "No criterion failed.",
-    1: "A criterion failed; with `--gate` also: a criterion is inconclusive, or nothing was measured.",
+    0: "A criterion was decided, and none failed.",
+    1: "A criterion failed; with `--gate` also: a criterion is inconclusive, or nothing was decided.",
     2: "The run was interrupted.",
     3: "pytest had an internal error.",
     4: "An option, file or setting is invalid; nothing was measured.",
-    5: "No test was collected.",
+    5: "No test was collected, or no criterion was decided.",
     6: "The limit of `--max-warnings` was exceeded (recent versions of pytest).",
 }
 """Meaning of each exit code of `pytest audits/`."""

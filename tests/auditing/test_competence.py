@@ -116,6 +116,20 @@ def test_dependents_of_undecided_competence_are_inconclusive(run):
     assert "Holds" not in result.document.summary.sentence
 
 
+def test_criteria_that_wait_for_a_known_failure_of_competence_are_known_too(run, folder):
+    known = "low = 0.5\nhigh = 0.8\nwhy = 'a third of its answers are wrong'"
+    (folder / "bounds.toml").write_text(
+        f"{BOUNDS}[[known_failures]]\ncriterion = '{COMPETENCE}'\nmodel = 'toy-unsure'\n"
+        f"sha256 = 'toy-unsure, no weights'\n{known}\n"
+    )
+    result, _ = run(Unsure(), gate=True, limit=20)
+    records = result.verdicts["toy-unsure"]
+    assert [records[name].outcome for name in (COMPETENCE, EFFECT)] == ["inconclusive", "inconclusive"]
+    assert records[COMPETENCE].known
+    assert records[EFFECT].known
+    assert not result.passed  # nothing was decided
+
+
 def test_incompetence_fails_a_gate_and_data_that_the_user_named(run):
     for settings in ({"gate": True}, {"data": "scenes:seed=3,n=60"}):
         result, outcomes = run(Wrong(), **settings)

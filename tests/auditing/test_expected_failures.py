@@ -66,6 +66,12 @@ def test_a_known_failure_holds_for_any_seed_and_limit(audited, settings):
     assert result.document.summary.sentence.endswith("as known.")
 
 
+def test_too_few_images_contradict_no_range(audited):
+    result = audited(limit=1)
+    assert (looks(result).outcome, looks(result).known) == ("inconclusive", True)
+    assert not result.passed  # nothing was decided
+
+
 def test_a_failure_outside_its_range_fails_the_run(audited):
     result = audited(low=0.1, high=0.2)
     assert (looks(result).outcome, looks(result).as_known) == ("fail", False)

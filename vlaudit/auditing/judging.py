@@ -33,11 +33,14 @@ class Decided:
 
     @property
     def as_known(self) -> bool | None:
-        """Whether the outcome is the one of the known failure; None without an entry or without an estimate."""
-        estimate = self.verdict.estimate
-        if self.known_failure is None or estimate is None:
-            return None
-        return self.known_failure.expects(self.verdict.outcome, estimate.value, estimate.low, estimate.high)
+        """Whether the outcome is the one of the known failure; None without an entry or without a value.
+
+        An inconclusive criterion without an interval, from too few images, contradicts no range.
+        """
+        entry, outcome, estimate = self.known_failure, self.verdict.outcome, self.verdict.estimate
+        if entry is not None and estimate is not None:
+            return entry.expects(outcome, estimate.value, estimate.low, estimate.high)
+        return True if entry is not None and outcome == "inconclusive" else None
 
     def known_failure_message(self) -> str:
         """Return why an outcome is not that of the known failure, and what to do."""
@@ -76,11 +79,26 @@ def judge(run: Run, family: str, case: AuditCase) -> Decided | NotDemanded:
         return criterion
     reason = case.unsupported(run.models.capabilities(family)) or _undefined_competence(run, family, case)
     verdict = not_applicable(criterion, reason) if reason else _judged(run, family, case, criterion)
-    return Decided(family, case, verdict, run.known_failure(family, case))
+    return Decided(family, case, verdict, _known_failure(run, family, case, verdict))
+
+
+def _known_failure(run: Run, family: str, case: AuditCase, verdict: Verdict) -> KnownFailure | None:
+    """Return the known failure of a case, or that of its competence where this is why it has no estimate."""
+    known = run.known_failure(family, case.finding.id, case.name)
+    if known is not None or verdict.estimate is not None or verdict.outcome != "inconclusive":
+        return known
+    return run.known_failure(family, case.finding.id, competence_name(case.design))
+
+
+def competence_name(design: Design) -> str:
+    """Return the name of the criterion of a design's competence, within its finding."""
+    return f"competence[{design.part}]"
 
 
 def criterion_of(run: Run, family: str, case: AuditCase) -> Criterion | NotDemanded:
     """Return the criterion with its bound; a source may report none, the desirable property always needs one."""
+    if case.only not in (None, run.options.expect):
+        return NotDemanded(f"{case.id} is judged under --expect {case.only} alone")
     try:
         return run.thresholds.criterion(
             family,
@@ -196,7 +214,7 @@ def _unreadable(run: Run, family: str, case: AuditCase, criterion: Criterion, lo
         family,
         run.data_name,
         case.finding.id,
-        f"competence[{case.design.part}]",
+        competence_name(case.design),
         "desirable",
         architecture=capabilities.architecture,
     )

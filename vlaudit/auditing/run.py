@@ -89,6 +89,8 @@ class Run:
                 case.check()
             _check_same(known, "finding", case.finding.id, case.finding)
             _check_same(known, "criterion", case.id, case)
+            if case.only not in (None, self.options.expect):
+                continue
             self._cases[family].append(case)
             self.findings[case.finding.id] = case.finding
             of_finding = self._of_finding[family].setdefault(case.finding.id, {})
@@ -196,18 +198,20 @@ class Run:
         looks = self._looks.get((family, design.id), [])
         return {k: v for done in looks for k, v in done.units[design.id].items()}
 
-    def known_failure(self, family: str, case: AuditCase) -> KnownFailure | None:
-        """Return the known failure of a case, from the thresholds file or from the file next to the checkpoint.
+    def known_failure(self, family: str, finding: str, name: str) -> KnownFailure | None:
+        """Return the known failure of a criterion, from the thresholds file or from the file next to the checkpoint.
 
         The latter is ignored for bounds that the thresholds file replaces: it is about the shipped ones.
         """
         fingerprint, options = self.models[family].fingerprint, self.options
         entries, architecture = list(self.thresholds.known_failures), self.models.architecture(family)
         if not self.thresholds.replaces(
-            family, self.data_name, case.finding.id, case.name, options.expect, architecture=architecture
+            family, self.data_name, finding, name, options.expect, architecture=architecture
         ):
             entries += self.models.known_failures(family)
-        return find_known_failure(entries, case.id, family, fingerprint, expect=options.expect, data=self.data_name)
+        return find_known_failure(
+            entries, f"{finding}.{name}", family, fingerprint, expect=options.expect, data=self.data_name
+        )
 
     def measured_findings(self) -> list[tuple[str, str]]:
         """Return (family, finding id) of everything measured in this process, in the order of the tests."""
