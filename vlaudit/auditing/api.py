@@ -60,7 +60,7 @@ def audit(
     data
         Data set: "scenes", "coco:DIR", ...
     limit
-        Number of samples.
+        Number of images, each with one caption; captions beyond the first are used if the data have fewer images.
     seed
         Seed of every random draw.
     thresholds

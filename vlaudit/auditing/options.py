@@ -9,7 +9,7 @@ from typing import Any, Literal, cast, get_args
 from vlaudit.errors import UsageError
 
 DEFAULT_LIMIT = 300
-"""Samples per run where no limit is given."""
+"""Images per run where no limit is given."""
 
 Expect = Literal["desirable", "published"]
 

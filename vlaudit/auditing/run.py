@@ -15,6 +15,7 @@ from vlaudit import datasets
 from vlaudit.auditing.models import Models
 from vlaudit.auditing.options import Options
 from vlaudit.datasets import Dataset
+from vlaudit.datasets.across_images import across_images
 from vlaudit.errors import MeasuringError, UsageError, VlauditError
 from vlaudit.execution.plan import Parts, plan_parts
 from vlaudit.execution.progress import Progress, Stream
@@ -100,7 +101,7 @@ class Run:
 
     @cached_property
     def _samples(self) -> list[Sample]:
-        found = list(islice(iter(self.data), self.options.limit << (self.looks - 1)))
+        found = list(islice(across_images(self.data), self.options.limit << (self.looks - 1)))
         if not found:
             reasons = Counter(refusal.reason for refusal in self.data.refusals).most_common(3)
             why = "; ".join(f"{count} refused: {reason}" for reason, count in reasons) or "it is empty"

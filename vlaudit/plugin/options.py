@@ -56,7 +56,7 @@ _SETTINGS: dict[str, dict[str, Any]] = {
         "help": "weights file (default: the bundled one); MODEL=PATH where several models run",
     },
     "data": {"default": "scenes", "metavar": "NAME[:PATH]", "help": "data set: scenes (default), coco:DIR, ..."},
-    "limit": {"metavar": "N", "help": f"number of samples (default {DEFAULT_LIMIT})"},
+    "limit": {"metavar": "N", "help": f"number of images, one caption each (default {DEFAULT_LIMIT})"},
     "device": {"default": "auto", "metavar": "NAME", "help": "auto (the GPU where there is one), cpu, cuda, cuda:N"},
     "dtype": {"default": "float32", "metavar": "NAME", "help": "float32 (default), bfloat16, float16"},
     "batch-size": {"default": "auto", "metavar": "auto|N", "help": "inputs per pass (default: found by trying)"},
