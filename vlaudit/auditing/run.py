@@ -58,7 +58,7 @@ class Run:
         models = Models(options.models, keep=False if elsewhere else None)
         thresholds = read_thresholds(options.thresholds, known_models=list(models), known_data=[data.name])
         run = cls(options, models, data, thresholds)
-        samples = run.samples(0)  # fails here if the data have no usable sample
+        samples = models.samples = run.samples(0)  # fails here if the data have no usable sample
         if not checked:
             models.check(samples[:_TRIED], options.data)
         return run
