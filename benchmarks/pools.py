@@ -176,11 +176,13 @@ def _write(folder: Path, pool: Pool) -> None:
 
 def _read(folder: Path) -> Pool:
     done = json.loads((folder / "done.json").read_text(encoding="utf-8"))
-    tables = {
-        design: Table(**counts, **{name: pl.read_parquet(folder / f"{design}.{name}.parquet") for name in _FRAMES})
-        for design, counts in done["tables"].items()
-    }
+    tables = {design: _read_table(folder, design, counts) for design, counts in done["tables"].items()}
     return Pool(tables, tuple(done["images"]), done["error"])
+
+
+def _read_table(folder: Path, design: str, counts: dict[str, Any]) -> Table:
+    frames: dict[str, Any] = {name: pl.read_parquet(folder / f"{design}.{name}.parquet") for name in _FRAMES}
+    return Table(**counts, **frames)
 
 
 _FRAMES = tuple(name for name, _ in _frames(Table.of([])))
