@@ -4,6 +4,8 @@ import pytest
 
 from vlaudit.reporting.document import RunDocument
 
+pytest_plugins = ["pytester"]
+
 AUDIT = '''
 import pytest
 import vlaudit.authoring as va
