@@ -210,21 +210,26 @@ CRITERIA = """\
 ## Criteria at {images} images
 
 Percentage of the subsets in which a criterion failed or was an error; for healthy weights also in which it passed.
-Bold: the control must fail it. A dash: it was not judged."""
+Bold: the control must fail it. A dash: it was not judged, as on the healthy weights, or because the model cannot read the
+stimuli."""
 
 
 def page(rates: Sequence[Rates], unavailable: dict[str, str], options: argparse.Namespace) -> str:
     """Return the tables as Markdown."""
     healthy = [one for one in rates if one.subject.control is None]
     controls = [one for one in rates if one.subject.control is not None]
-    largest = max((one.size for one in rates), default=0)
+    applicable = [name for name in healthy[0].criteria if healthy[0].rate(name, "not applicable") < 1]
+    largest = max(one.size for one in rates)
     lacking = "\n".join(f"- {reason}" for reason in unavailable.values())
     parts = [
         INTRODUCTION.format(**vars(options), seed=SEED),
         HEALTHY,
         _table(("weights", "images", "any criterion failed", "gate passed"), _healthy_rows(healthy)),
         BROKEN,
-        _table(("control", "defect", "images", "gate passed", "least detected of its own"), _control_rows(controls)),
+        _table(
+            ("control", "defect", "images", "gate passed", "least detected of its own"),
+            _control_rows(controls, applicable),
+        ),
         *([lacking] if lacking else []),
         CRITERIA.format(images=largest),
         _matrix([one for one in rates if one.size == largest]),
@@ -237,10 +242,10 @@ def _healthy_rows(rates: Sequence[Rates]) -> Iterator[Sequence[str]]:
         yield one.subject.name, str(one.size), f"{one.any_failed:.0%}", f"{one.gate:.0%}"
 
 
-def _control_rows(rates: Sequence[Rates]) -> Iterator[Sequence[str]]:
+def _control_rows(rates: Sequence[Rates], applicable: Sequence[str]) -> Iterator[Sequence[str]]:
     for one in rates:
         control = CONTROLS[one.subject.name]
-        own = {name: one.rate(name, "fail", "error") for name in one.criteria if control.owns(name)}
+        own = {name: one.rate(name, "fail", "error") for name in applicable if control.owns(name)}
         worst = min(own, key=own.__getitem__, default="")
         least = f"{own[worst]:.0%} ({worst})" if own else "none was judged"
         yield one.subject.name, control.defect, str(one.size), f"{one.gate:.0%}", least

@@ -16,6 +16,7 @@ import polars as pl
 
 from vlaudit import load
 from vlaudit.auditing.sources import find_cases
+from vlaudit.controls import CONTROLS
 from vlaudit.controls.adapter import with_control
 from vlaudit.datasets.scenes import Scenes
 from vlaudit.errors import UsageError, VlauditError
@@ -73,12 +74,18 @@ def measure(subjects: Sequence[Subject], folder: Path, chunk: int, scenes: int) 
     unavailable: dict[str, str] = {}
     for one in missing:
         try:
-            adapters[one] = base if one.control is None else with_control(one.control, base, samples)
+            adapters[one] = base if one.control is None else _control(one.control, base, samples)
         except UsageError as error:
             unavailable[one.name] = str(error)
     for one, found in _measured(base, adapters, samples).items():
         _write(_chunk(folder, one, chunk), found)
     return unavailable
+
+
+def _control(name: str, base: _Remembering, samples: Sequence[Sample]) -> ModelAdapter:
+    """Return a control; those with a network of their own cannot share passes."""
+    shares = not CONTROLS[name].made_by.startswith("networks:")
+    return with_control(name, base if shares else base.model, samples)
 
 
 def read(folder: Path, subject: Subject) -> Pool:

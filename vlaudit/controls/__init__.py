@@ -31,12 +31,23 @@ class Control:
 CONTROLS: dict[str, Control] = {
     "blind": Control(
         "reads the image of another sample",
-        ("color_bias.color_needs_color", "mirror_skew.side_accuracy", "text_dominance.vision_effect"),
+        (
+            "text_dominance.image_use*",
+            "text_dominance.competence[words]",
+            "mirror_skew.competence[sides]",
+            "color_bias.competence[colors]",
+            "fusion_trend.image_moves_text",
+        ),
         "inputs:Blind",
     ),
     "deaf": Control(
         "reads another caption for the match, and none of the words around a hidden word",
-        ("mirror_skew.match_side",),
+        (
+            "text_dominance.image_use[match]",
+            "text_dominance.competence[match]",
+            "mirror_skew.competence[match]",
+            "color_bias.competence[match]",
+        ),
         "inputs:Deaf",
     ),
     "mirror-blind": Control(
@@ -46,7 +57,7 @@ CONTROLS: dict[str, Control] = {
     ),
     "gray": Control(
         "reads every image in grayscale",
-        ("color_bias.color_needs_color",),
+        ("color_bias.competence[colors]", "color_bias.competence[recolored]"),
         "inputs:Gray",
     ),
     "side-swapped": Control(
@@ -61,22 +72,22 @@ CONTROLS: dict[str, Control] = {
     ),
     "negated-words": Control(
         "prefers the least probable word",
-        ("text_dominance.vision_effect",),
+        ("text_dominance.image_use[word]", "*.competence[words]", "*.competence[sides]", "*.competence[colors]"),
         "answers:NegatedWords",
     ),
     "exchanged-match": Control(
         "takes matches for mismatches",
-        ("mirror_skew.match_side", "text_dominance.match_needs_object"),
+        ("text_dominance.image_use[match]", "*.competence[match]"),
         "answers:ExchangedMatch",
     ),
     "constant": Control(
         "gives the same answers to every input",
-        ("fusion_trend.image_moves_text", "text_dominance.vision_effect"),
+        ("text_dominance.image_use*", "*.competence*", "fusion_trend.image_moves_text"),
         "answers:Constant",
     ),
     "noisy": Control(
         "adds noise to the scores of words and of the match",
-        ("mirror_skew.side_accuracy",),
+        ("mirror_skew.clause_order_invariance", "color_bias.competence[colors]"),
         "answers:Noisy",
     ),
     "nan": Control(
@@ -91,12 +102,12 @@ CONTROLS: dict[str, Control] = {
     ),
     "cut-attention": Control(
         "has zeros where the text reads the image",
-        ("fusion_trend.image_moves_text", "text_dominance.vision_effect"),
+        ("text_dominance.image_use*", "text_dominance.competence*", "fusion_trend.image_moves_text"),
         "networks:CutAttention",
     ),
     "untrained": Control(
         "has freshly drawn weights",
-        ("text_dominance.vision_effect",),
+        ("text_dominance.image_use*", "*.competence*"),
         "networks:Untrained",
     ),
 }

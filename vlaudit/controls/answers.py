@@ -18,10 +18,10 @@ from vlaudit.samples import SIDES
 from vlaudit.seeds import digest, generator
 from vlaudit.traces import Attention, Hidden, HiddenPieces, Match, Reading, RegionClasses, Trace, Words
 
-HABIT, LIFT = "red", 6.0
-"""Colour that is answered too often, and the nats that are added to its log-probability."""
+HABIT, HABIT_SHARE, LIFT = "red", 0.3, 30.0
+"""Colour that is answered too often, the share of the images on which it is, and the nats that are added there."""
 
-NOISE = 4.0
+NOISE = 10.0
 """Standard deviation of the noise, in nats, on the log-probability of each candidate and on the log-odds of a match."""
 
 NAN_SHARE = 0.2
@@ -58,12 +58,12 @@ class SideSwapped(Defect):
 
 
 class ColorHabit(Defect):
-    """Answers one colour too often: its probability p becomes proportional to p exp(`LIFT`)."""
+    """Answers one colour on a share of the images: its probability p becomes proportional to p exp(`LIFT`) there."""
 
     def answer(self, reading: Reading, trace: Trace, request: ForwardRequest) -> Tensor:
         """Return the log-probabilities with one colour raised."""
         columns = _columns(self, reading) if isinstance(reading, Words) else {}
-        if HABIT not in columns:
+        if HABIT not in columns or not _is_among(request, "habit", HABIT_SHARE):
             return trace[reading]
         scores = trace[reading].double()
         raised = scores.clone()
@@ -154,8 +154,8 @@ class NotNumbers(Defect):
 
     def answer(self, reading: Reading, trace: Trace, request: ForwardRequest) -> Tensor:
         """Return the answer, or NaN."""
-        drawn = int(digest("nan", request.sample.image_id), 16) / 16**32
-        return torch.full_like(trace[reading], torch.nan) if drawn < NAN_SHARE else trace[reading]
+        broken = _is_among(request, "nan", NAN_SHARE)
+        return torch.full_like(trace[reading], torch.nan) if broken else trace[reading]
 
 
 class ShuffledHeads(Defect):
@@ -190,6 +190,11 @@ class ShuffledHeads(Defect):
 
 def _all_layers(reading: Attention) -> Attention:
     return Attention(reading.queries, reading.keys)
+
+
+def _is_among(request: ForwardRequest, what: str, share: float) -> bool:
+    """Return whether the image of a request is among a share of all images."""
+    return int(digest(what, request.sample.image_id), 16) < share * 16**32
 
 
 def _columns(defect: Defect, reading: Words) -> dict[str, int]:
