@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from vlaudit.auditing.run import Run
+from vlaudit.deciding import PASS_ERROR, decide
 from vlaudit.errors import UsageError, VlauditError
-from vlaudit.findings import AuditCase, Criterion, Outcome, Verdict, decide, not_applicable
+from vlaudit.findings import AuditCase, Criterion, Outcome, Verdict, not_applicable
 from vlaudit.statistics.base import NoEstimate, Statistic
 from vlaudit.tables import Table
 
@@ -56,6 +57,8 @@ def judge(run: Run, family: str, case: AuditCase) -> Decided | NotDemanded:
 
 def criterion_of(run: Run, family: str, case: AuditCase) -> Criterion | NotDemanded:
     """Return the criterion with its bound; a source may report none, the desirable property always needs one."""
+    if case.only not in (None, run.options.expect):
+        return NotDemanded(f"{case.id} is judged under --expect {case.only} alone")
     try:
         return run.thresholds.criterion(
             family,
@@ -94,7 +97,7 @@ def _look(run: Run, family: str, case: AuditCase, criterion: Criterion, table: T
     competence = case.competence(run.models[family].capabilities)
     if competence is not None and (reason := _incompetent(run, family, case, competence, table)):
         return not_applicable(criterion, reason)
-    return decide(case.statistic(table, alpha=criterion.alpha, seed=run.options.seed), criterion)
+    return decide(case.statistic, table, criterion, seed=run.options.seed, pass_error=PASS_ERROR / run.looks)
 
 
 def _fault(run: Run, table: Table) -> str | None:

@@ -86,6 +86,8 @@ class Run:
                 case.check()
             _check_same(known, "finding", case.finding.id, case.finding)
             _check_same(known, "criterion", case.id, case)
+            if case.only not in (None, self.options.expect):
+                continue
             self.findings[case.finding.id] = case.finding
             of_finding = self._of_finding[family].setdefault(case.finding.id, {})
             for design in (case.design, *case.finding.shown):

@@ -40,9 +40,14 @@ class Estimate:
 
 @dataclass(frozen=True)
 class NoEstimate:
-    """The reason why the data allow no estimate, with counts: no rows, one cluster, NaN or infinite values."""
+    """The reason why the data allow no estimate, with counts: NaN or infinite values, no rows.
+
+    `too_few` states that nothing is broken: more images would give an estimate. The verdict is then inconclusive
+    instead of an error.
+    """
 
     reason: str
+    too_few: bool = False
 
 
 @runtime_checkable

@@ -21,7 +21,7 @@ Bounds: TypeAlias = tuple[float, float]
 Where: TypeAlias = str | tuple[str, str | int | bool]
 """Rows to read: the name of a boolean column, or a pair of a column and the required value."""
 
-_COLUMN_FIELDS = ("column", "minus", "by", "truth", "predicted")
+_COLUMN_FIELDS = ("column", "minus", "chance", "by", "truth", "predicted")
 """Fields of statistics that name columns."""
 
 ROUNDING = 1e-6  # float32 probabilities may sum to slightly more than 1

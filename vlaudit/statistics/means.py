@@ -94,6 +94,44 @@ class Proportion(ColumnStatistic):
         return mean_of(rows, values, (0.0, 1.0), binary=True)
 
 
+@dataclass(frozen=True)
+class AboveChance(ColumnStatistic):
+    """Mean accuracy above chance, (correct - chance) / (1 - chance): 0 for guessing, 1 for no error.
+
+    1. Rescale each unit by the chance level of its own question, 1/k for k choices. The result is at least -1,
+       because a question has at least two choices.
+    2. Average over units and images as `Mean` does; the interval is by betting in [-1, 1].
+
+    Parameters
+    ----------
+    column, where
+        See `vlaudit.statistics`; the column holds correctness, from 0 to 1.
+    chance
+        Column with the chance level of each unit, in [0, 0.5]; other values give a `NoEstimate`.
+
+    Examples
+    --------
+    >>> from vlaudit.tables import Table
+    >>> rows = [{"unit_id": i, "image_id": i, "correct": i % 5 > 0, "correct.chance": 0.25} for i in range(100)]
+    >>> print(AboveChance("correct", "correct.chance")(Table.of(rows), alpha=0.05, seed=0))
+    0.733 [0.574, 0.834]
+
+    """
+
+    column: str
+    chance: str
+    where: Where | None = None
+
+    def _estimate(self, rows: Rows) -> Estimate:
+        correct, chance = rows.numbers(self.column, bounds=(0.0, 1.0)), rows.numbers(self.chance, bounds=(0.0, 0.5))
+        if correct.shape != chance.shape:
+            raise DataError(
+                f"columns {self.column!r} and {self.chance!r} must hold one number per row, "
+                f"got rows of shape {correct.shape[1:]} and {chance.shape[1:]}"
+            )
+        return mean_of(rows, (correct - chance) / (1 - chance), (-1.0, 1.0))
+
+
 def mean_of(
     rows: Rows, values: Float[np.ndarray, "rows *rest"], bounds: Bounds | None, *, binary: bool = False
 ) -> Estimate:
