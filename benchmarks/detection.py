@@ -210,7 +210,7 @@ CRITERIA = """\
 ## Criteria at {images} images
 
 Percentage of the subsets in which a criterion failed or was an error; for healthy weights also in which it passed.
-Bold: the control must fail it. A dash: it was not judged, as on the healthy weights, or because the model cannot read the
+Bold: the control must fail it. A dash: it was not judged, because the model lacks what it needs or cannot read the
 stimuli."""
 
 
