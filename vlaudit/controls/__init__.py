@@ -66,7 +66,7 @@ CONTROLS: dict[str, Control] = {
         "answers:SideSwapped",
     ),
     "color-habit": Control(
-        "answers red too often",
+        "answers red on 30% of the images, whatever the colour",
         ("color_bias.color_calibration",),
         "answers:ColorHabit",
     ),
@@ -86,7 +86,7 @@ CONTROLS: dict[str, Control] = {
         "answers:Constant",
     ),
     "noisy": Control(
-        "adds noise to the scores of words and of the match",
+        "adds normal noise of 10 nats to the scores of words and of the match",
         ("mirror_skew.clause_order_invariance", "color_bias.competence[colors]"),
         "answers:Noisy",
     ),
