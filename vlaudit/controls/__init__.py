@@ -87,7 +87,7 @@ CONTROLS: dict[str, Control] = {
     ),
     "noisy": Control(
         "adds normal noise of 10 nats to the scores of words and of the match",
-        ("mirror_skew.clause_order_invariance", "color_bias.competence[colors]"),
+        ("*.competence[words]", "*.competence[objects]", "*.competence[colors]", "*.competence[places]"),
         "answers:Noisy",
     ),
     "nan": Control(
@@ -97,7 +97,7 @@ CONTROLS: dict[str, Control] = {
     ),
     "shuffled-heads": Control(
         "exchanges its attention heads, differently for each image",
-        ("coref_heads.links_above_random*",),
+        ("coref_heads.links_above_random[people-*",),
         "answers:ShuffledHeads",
     ),
     "cut-attention": Control(
