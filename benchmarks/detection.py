@@ -216,11 +216,11 @@ Aims: every criterion that a control must fail does so in at least {DETECTED:.0%
 of images, and no gate ever passes."""
 
 CRITERIA = """\
-## Criteria at {images} images
+## Every criterion
 
-Percentage of the subsets in which a criterion failed or was an error; for healthy weights also in which it passed.
-Bold: the control must fail it. A dash: it was not judged, because the model lacks what it needs or cannot read the
-stimuli."""
+Percentages of the subsets in which a criterion failed or was an error, was inconclusive, and passed. Bold: the control
+must fail it. A dash: it was never judged, because the control cannot read the stimuli. Criteria that do not suit the
+healthy model are left out."""
 
 
 def page(rates: Sequence[Rates], unavailable: dict[str, str], options: argparse.Namespace) -> str:
@@ -228,7 +228,6 @@ def page(rates: Sequence[Rates], unavailable: dict[str, str], options: argparse.
     healthy = [one for one in rates if one.subject.control is None]
     controls = [one for one in rates if one.subject.control is not None]
     applicable = [name for name in healthy[0].criteria if healthy[0].rate(name, "not applicable") < 1]
-    largest = max(one.size for one in rates)
     lacking = "\n".join(f"- {reason}" for reason in unavailable.values())
     parts = [
         INTRODUCTION.format(**vars(options), seed=SEED),
@@ -240,8 +239,8 @@ def page(rates: Sequence[Rates], unavailable: dict[str, str], options: argparse.
             _control_rows(controls, applicable),
         ),
         *([lacking] if lacking else []),
-        CRITERIA.format(images=largest),
-        _matrix([one for one in rates if one.size == largest]),
+        CRITERIA,
+        *(part for size in sorted({one.size for one in rates}) for part in _matrix(size, rates, applicable)),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -260,27 +259,18 @@ def _control_rows(rates: Sequence[Rates], applicable: Sequence[str]) -> Iterator
         yield one.subject.name, control.defect, str(one.size), f"{one.gate:.0%}", least
 
 
-def _matrix(rates: Sequence[Rates]) -> str:
-    names = list(dict.fromkeys(name for one in rates for name in one.criteria))
-    heads = [f"{one.subject.name} pass" for one in rates if one.subject.control is None]
-    heads += [f"{one.subject.name} fail" for one in rates]
-    rows = [(f"`{name}`", *_cells(name, rates)) for name in names]
-    return _table(("criterion", *heads), rows)
+def _matrix(size: int, rates: Sequence[Rates], criteria: Sequence[str]) -> tuple[str, str]:
+    """Return the heading and the table of one number of images."""
+    chosen = [one for one in rates if one.size == size]
+    rows = [(f"`{name}`", *(_cell(name, one) for one in chosen)) for name in criteria]
+    return f"### {size} images", _table(("criterion", *(one.subject.name for one in chosen)), rows)
 
 
-def _cells(name: str, rates: Sequence[Rates]) -> Iterator[str]:
-    for one in rates:
-        if one.subject.control is None:
-            yield _share(one, name, "pass")
-    for one in rates:
-        share = _share(one, name, "fail", "error")
-        owned = one.subject.control is not None and CONTROLS[one.subject.control].owns(name)
-        yield f"**{share}**" if owned else share
-
-
-def _share(rates: Rates, criterion: str, *outcomes: str) -> str:
-    judged = 1 - rates.rate(criterion, "not applicable")
-    return f"{100 * rates.rate(criterion, *outcomes):.0f}" if judged else "-"
+def _cell(name: str, rates: Rates) -> str:
+    failed, undecided, passed = (rates.rate(name, *each) for each in (("fail", "error"), ("inconclusive",), ("pass",)))
+    shares = f"{100 * failed:.0f}/{100 * undecided:.0f}/{100 * passed:.0f}" if failed or undecided or passed else "-"
+    control = rates.subject.control
+    return f"**{shares}**" if control is not None and CONTROLS[control].owns(name) else shares
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -102,8 +102,8 @@ def test_the_page_lists_what_a_control_must_fail(subjects):
     text = detection.page(rates, {"untrained": "--control untrained: not available"}, options)
     assert "| healthy | 50 | 0% | 100% |" in text
     assert f"| exchanged-match | takes matches for mismatches | 50 | 0% | 100% ({name}) |" in text
-    assert f"| `{name}` | 100 | 0 | **100** | **100** | **-** |" in text
-    assert "| `other` | 100 | 0 | 0 | **0** | 0 |" in text
+    assert f"| `{name}` | 0/0/100 | **100/0/0** | **100/0/0** | **-** |" in text
+    assert "| `other` | 0/0/100 | 0/0/100 | **0/0/100** | 0/0/100 |" in text
     assert "- --control untrained: not available" in text
 
 
