@@ -415,12 +415,18 @@ def test_an_unknown_control_is_a_usage_error_with_the_nearest():
     assert check_control("--control", None) is None
 
 
-@pytest.mark.parametrize("model", ["toy-grounded", GroundedToy()])
-def test_an_audit_of_a_control_says_so(model):
-    result = vlaudit.audit(model, control="exchanged-match", limit=20, findings=["mirror_skew"])
+def test_an_audit_of_a_control_fails_and_says_so():
+    result = vlaudit.audit("albef", device="cpu", control="exchanged-match", limit=40, findings=["text_dominance"])
     (subject,) = result.document.subject
-    assert subject.checkpoint.endswith(", control exchanged-match")
+    assert subject.checkpoint == "bundled, control exchanged-match"
     assert subject.fingerprint.endswith("+exchanged-match")
+    assert result.verdicts["albef"]["text_dominance.image_use[match]"].outcome == "fail"
+    assert not result.passed
+
+
+def test_an_adapter_of_ones_own_can_have_a_control():
+    result = vlaudit.audit(GroundedToy(), control="negated-words", limit=12, findings=["text_dominance"])
+    assert result.document.subject[0].checkpoint == "none, control negated-words"
 
 
 def test_nan_is_an_error_of_every_criterion_that_suits_the_model():
