@@ -208,8 +208,8 @@ model with one known defect (`--control NAME`)."""
 HEALTHY = f"""\
 ## Healthy models
 
-Aims: any criterion but the known failures fails or is an error in at most {FALSE_FAILS:.0%} of the subsets, and the gate
-passes in at least {GATE_PASSES:.0%} at the largest number of images."""
+Aims: any criterion but the known failures fails or is an error in at most {FALSE_FAILS:.0%} of the subsets, and the
+gate passes in at least {GATE_PASSES:.0%} at the largest number of images."""
 
 BROKEN = f"""\
 ## Controls

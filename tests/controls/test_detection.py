@@ -94,7 +94,14 @@ def test_the_page_lists_what_a_control_must_fail(subjects):
     name = "text_dominance.image_use[match]"
     rates = [
         detection.Rates(
-            one, 50, (detection.Outcomes({name: names[one.name], "other": "pass"}, one.control is None),) * 4
+            one,
+            50,
+            (
+                detection.Outcomes(
+                    {name: names[one.name], "other": "pass"}, one.control is not None, one.control is None
+                ),
+            )
+            * 4,
         )
         for one in subjects
     ]
