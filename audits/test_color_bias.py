@@ -3,8 +3,8 @@
 Source: Jung, Byun and Moon, challenges of vision-language models (ALBEF), Figure 2.
 Differs: the study converts images to grayscale and reports that word probabilities fall, as they do under any damage.
 Here grayscale is compared with luminance noise of equal strength, which keeps colour. In addition, a recoloured object
-must be named by its new colour as often as before by its old one, and no colour may be over-predicted. Where an object is tested, the colour words of its
-caption are hidden too, because they could give it away.
+must be named by its new colour as often as before by its old one, and no colour may be over-predicted. Where an object
+is tested, the colour words of its caption are hidden too, because they could give it away.
 """
 
 import pytest
@@ -81,16 +81,12 @@ FINDING = va.Finding(
         ),
     ),
 )
+DESIGNS = (OBJECTS, MATCHED, COLORED, RECOLORED)
+COMPETENT = [pytest.param(d.part, marks=pytest.mark.audit(FINDING, d, d.competence)) for d in DESIGNS]
 HUE_COST = va.Mean("color.shown.correct", minus="color.gray.correct", where="chromatic")
 
 
-@pytest.mark.parametrize(
-    "part",
-    [
-        pytest.param(d.part, marks=pytest.mark.audit(FINDING, d, d.competence))
-        for d in (OBJECTS, MATCHED, COLORED, RECOLORED)
-    ],
-)
+@pytest.mark.parametrize("part", COMPETENT)
 def test_competence(judge, part):  # noqa: ARG001 (it names the case)
     """The model recognizes objects and colours in unchanged images."""
     judge()

@@ -4,8 +4,8 @@ Source: Jung, Byun and Moon, challenges of vision-language models (ALBEF), Figur
 Differs: the study prints the probabilities of "left" and "right" for one pair of images; here they are read over many
 pairs, the answer is the more probable of the two, and each question is judged separately: is the side correct, does it
 flip, is one side preferred (by its probability), does the match distinguish sides; and the invariances: captions
-without a side, accuracy by position along both axes, the order of the clauses. All side words of a caption are hidden together, because none of them is true of the
-mirror image.
+without a side, accuracy by position along both axes, the order of the clauses. All side words of a caption are hidden
+together, because none of them is true of the mirror image.
 """
 
 import pytest
@@ -118,16 +118,15 @@ FINDING = va.Finding(
         ),
     ),
 )
-AXES = {"horizontal": "third", "vertical": "half"}
+DESIGNS = (SIDED, MATCHED, SIDELESS, PLACED, CLAUSES)
+COMPETENT = [pytest.param(d.part, marks=pytest.mark.audit(FINDING, d, d.competence)) for d in DESIGNS]
+AXES = [
+    pytest.param(axis, marks=pytest.mark.audit(FINDING, PLACED, va.LargestSpread("placed.correct", by=parts)))
+    for axis, parts in (("horizontal", "third"), ("vertical", "half"))
+]
 
 
-@pytest.mark.parametrize(
-    "part",
-    [
-        pytest.param(d.part, marks=pytest.mark.audit(FINDING, d, d.competence))
-        for d in (SIDED, MATCHED, SIDELESS, PLACED, CLAUSES)
-    ],
-)
+@pytest.mark.parametrize("part", COMPETENT)
 def test_competence(judge, part):  # noqa: ARG001 (it names the case)
     """The model recognizes what the images show, left and right aside."""
     judge()
@@ -163,13 +162,7 @@ def test_sideless_invariance(judge):
     judge()
 
 
-@pytest.mark.parametrize(
-    "axis",
-    [
-        pytest.param(axis, marks=pytest.mark.audit(FINDING, PLACED, va.LargestSpread("placed.correct", by=parts)))
-        for axis, parts in AXES.items()
-    ],
-)
+@pytest.mark.parametrize("axis", AXES)
 def test_position_uniform(judge, axis):  # noqa: ARG001 (it names the case)
     """An object is named equally well on the left, in the middle and on the right, and above and below."""
     judge()

@@ -71,14 +71,15 @@ USED_FOR_WORDS = va.Design(
 USED_FOR_MATCHES = va.Design(
     "text_dominance.image_use_match",
     va.OneSlot(va.NOUNS, hide=False, partner="other answer"),
-    {"own": (), "other_caption": (OtherCaption(),), "other_image": (OtherImage(),), "other_pair": (OtherPair(),)},
+    {"own_image": (), "caption": (OtherCaption(),), "other_image": (OtherImage(),), "pair": (OtherPair(),)},
     # comparisons within one image: valid for every score, and 0.5 for any sum of a caption's and an image's score
-    va.MatchProbability({PREFERRED: (("own", "other_caption"), ("other_pair", "other_image"))}),
+    va.MatchProbability({PREFERRED: (("own_image", "caption"), ("pair", "other_image"))}),
     not_for=READS_NO_IMAGE,
 )
-USES = {"word": USED_FOR_WORDS, "match": USED_FOR_MATCHES}
 CONTROLS = va.Design("text_dominance.controls", va.OneSlot(va.NOUNS), OTHER_DAMAGE, va.WordProbability())
 IMPORTANCE = va.Design("text_dominance.importance", va.EverySample(), {"own": ()}, va.ClsImportance())
+
+BOTH_IMAGES = {"own image": "own_image.p", "other image": "other_image.p", "own above other (share)": PREFERRED}
 
 FINDING = va.Finding(
     id="text_dominance",
@@ -100,19 +101,8 @@ FINDING = va.Finding(
     },
     shown=(CONTROLS,),
     exhibits=(
-        va.Bars(
-            "Hidden word: own image and another image",
-            USED_FOR_WORDS,
-            {"own image": "own_image.p", "image of something else": "other_image.p", "own above other": PREFERRED},
-            unit="probability; share of units",
-        ),
-        va.Bars(
-            "Match: two images and their captions",
-            USED_FOR_MATCHES,
-            {"own caption": "own.p", "other caption": "other_caption.p", "own caption with other image": "other_image.p"}
-            | {"own above other": PREFERRED},
-            unit="probability; share of units",
-        ),
+        va.Bars("Hidden word: own image, image of something else", USED_FOR_WORDS, BOTH_IMAGES),
+        va.Bars("Match: own image, image of something else", USED_FOR_MATCHES, BOTH_IMAGES),
         va.Bars("Probability of the hidden word", WORDS, {k: f"{cell}.p" for k, cell in LABELS.items()}, GROUPS),
         va.Bars(
             "Probability of a match",
@@ -151,21 +141,20 @@ FINDING = va.Finding(
 )
 
 
-@pytest.mark.parametrize(
-    "part", [pytest.param(d.part, marks=pytest.mark.audit(FINDING, d, d.competence)) for d in (WORDS, MATCH)]
-)
+COMPETENT = [pytest.param(d.part, marks=pytest.mark.audit(FINDING, d, d.competence)) for d in (WORDS, MATCH)]
+USES = [
+    pytest.param(answer, marks=pytest.mark.audit(FINDING, design, va.Mean(PREFERRED)))
+    for answer, design in (("word", USED_FOR_WORDS), ("match", USED_FOR_MATCHES))
+]
+
+
+@pytest.mark.parametrize("part", COMPETENT)
 def test_competence(judge, part):  # noqa: ARG001 (it names the case)
     """The model recognizes what the images show."""
     judge()
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
-        pytest.param(answer, marks=pytest.mark.audit(FINDING, design, va.Mean(PREFERRED)))
-        for answer, design in USES.items()
-    ],
-)
+@pytest.mark.parametrize("answer", USES)
 def test_image_use(judge, answer):  # noqa: ARG001 (it names the case)
     """The own image speaks more for the true word, and for the own caption, than an image of something else."""
     judge()
@@ -191,5 +180,5 @@ def test_match_needs_object(judge):
 
 @pytest.mark.audit(FINDING, IMPORTANCE, va.Mean("image_share_token"))
 def test_cls_importance(judge):
-    """[CLS], which represents the pair, attends to the image as well as to the text, compared with uniform attention."""
+    """[CLS], which represents the pair, attends to the image too, compared with uniform attention over its tokens."""
     judge()

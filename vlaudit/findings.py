@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol, get_args, runtime_checkable
 
 from vlaudit.errors import UsageError, nearest
@@ -47,6 +47,13 @@ class Exhibit(Protocol):
         ...
 
 
+NOT_REPRODUCED = (
+    "The published weakness does not reproduce: this checkpoint behaves differently from the one that the source "
+    "examined. That is no fault of the checkpoint."
+)
+"""Meaning of a failure under `--expect published`."""
+
+
 @dataclass(frozen=True)
 class Finding:
     """A published finding, as a claim about a checkpoint.
@@ -63,6 +70,10 @@ class Finding:
     published: Mapping[str, str] = field(default_factory=dict)
     exhibits: tuple[Exhibit, ...] = ()
     shown: tuple[Design, ...] = ()
+
+    def under(self, expect: Literal["desirable", "published"]) -> Finding:
+        """Return the finding with the meaning of a failure under an expectation."""
+        return self if expect == "desirable" else replace(self, failing=NOT_REPRODUCED)
 
 
 @dataclass(frozen=True)

@@ -34,10 +34,11 @@ Candidates = Sequence[Unit]
 
 
 class _OnDemand(Sequence[Unit]):
-    """Candidates that are made when they are read: most often only the first is."""
+    """Candidates that are made when they are first read: most often only the first is."""
 
     def __init__(self, make: Callable[[int], Unit], count: int) -> None:
         self._make, self._count = make, count
+        self._made: dict[int, Unit] = {}
 
     def __len__(self) -> int:
         return self._count
@@ -45,7 +46,9 @@ class _OnDemand(Sequence[Unit]):
     def __getitem__(self, index: Any) -> Any:
         if not -self._count <= index < self._count:
             raise IndexError(index)
-        return self._make(index)
+        if index not in self._made:
+            self._made[index] = self._make(index)
+        return self._made[index]
 
 
 @runtime_checkable
@@ -65,10 +68,14 @@ class Selection(Protocol):
 def with_partners(samples: Iterable[Sample]) -> Iterator[Sample]:
     """Yield every sample with its partner: the next one with another image and another caption, cyclically.
 
-    Deterministic: the order of a data set is arbitrary, and neighbours are read from disk together.
+    A sample that has a partner keeps it. Deterministic: the order of a data set is arbitrary, and neighbours are read
+    from disk together.
     """
     given = list(samples)
     for i, sample in enumerate(given):
+        if sample.partner is not None:
+            yield sample
+            continue
         others = (other for other in _after(given, i) if sample.differs_from(other))
         yield replace(sample, partner=next(others, None))
 
@@ -80,8 +87,10 @@ def _after(samples: Sequence[Sample], place: int) -> Iterator[Sample]:
 
 def _answers_differ(sample: Sample, slot: Slot, other: Sample) -> bool:
     """Return whether each sample's caption is false of the other's image, as far as the annotations state."""
-    answers = {one.answer for one in other.slots if one.kind == slot.kind} - _words_true_of(sample)
-    return bool(answers) and slot.answer not in _words_true_of(other) and sample.differs_from(other)
+    answers = {one.answer for one in other.slots if one.kind == slot.kind}
+    if not answers or answers <= _words_true_of(sample):
+        return False
+    return slot.answer not in _words_true_of(other) and sample.differs_from(other)
 
 
 def _words_true_of(sample: Sample) -> set[str]:

@@ -9,7 +9,8 @@ import torch
 from hypothesis import given, settings
 
 from vlaudit.errors import RefusedSample
-from vlaudit.execution.plan import Parts, plan, plan_parts
+from vlaudit.execution.parts import Parts
+from vlaudit.execution.plan import plan, plan_parts
 from vlaudit.execution.run import run
 from vlaudit.findings import Design
 from vlaudit.measures import WordProbability
@@ -320,3 +321,30 @@ def test_masked_words_run_too():
     assert table["plain.answer"].tolist() == ["dog"]
     assert table["plain.correct"].tolist() == [True]
     assert set(table.frame.columns) == design.columns
+
+
+def test_no_samples_give_an_empty_plan():
+    assert plan([matching()], [], GroundedToy(), 0).inputs == ()
+
+
+@dataclass(frozen=True)
+class Named:
+    """A perturbation with a `repr` that hides its setting."""
+
+    word: str
+    drawn_for = None
+
+    def __repr__(self):
+        return "Named()"
+
+    def __call__(self, sample, rng):
+        return replace(sample, caption=f"{sample.caption} {self.word}")
+
+
+def test_perturbations_that_differ_are_never_taken_for_each_other():
+    changes = {"a": (Named("red"),), "b": (Named("blue"),), "c": (Named("red"), Named("blue"))}
+    (one,) = Parts(samples(1), 0).requests(Design("named", Slots(), changes, MatchOf()), 0)
+    added = {
+        name: request.sample.caption.removeprefix(one.unit.sample.caption) for name, request in one.requests.items()
+    }
+    assert added == {"a": " red", "b": " blue", "c": " red blue"}

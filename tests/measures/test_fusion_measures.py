@@ -14,7 +14,7 @@ from vlaudit.errors import RefusedSample, UsageError
 from vlaudit.measures import ModalityClusters, Reduction, TextShift, Unit
 from vlaudit.measures.shift import relative_change
 from vlaudit.samples import Box, Sample, words_of
-from vlaudit.traces import Hidden, ImageAxis, TextAxis, Trace
+from vlaudit.traces import Attention, Hidden, ImageAxis, TextAxis, Trace
 
 CAPTION = "one two three four five six seven eight nine ten"
 some = settings(max_examples=25)
@@ -190,6 +190,20 @@ def test_draws_belong_to_the_unit_and_to_the_seed():
     renamed = one._replace(unit=replace(one.unit, id="another"))
     found = [curves(ModalityClusters(seed=seed), unit)[0]["nmi"] for seed, unit in ((0, one), (1, one), (0, renamed))]
     assert len({tuple(values) for values in found}) > 1
+
+
+def test_cross_reads_the_stages_after_cross_modality_layers_alone():
+    """As many as the layers in which text attends to image, whatever precedes them in either stream."""
+    text, image = states(0, 7, 5, 8), states(1, 5, 9, 8)
+    one = reduction(0, text, image)
+    attention = {Attention("text", "image"): torch.full((3, 2, 5, 9), 1 / 9)}
+    trace = replace(one.trace, arrays=one.trace.arrays | attention)
+    measure = ModalityClusters("cross")
+    assert set(trace.arrays) == measure.needs
+    (row,) = curves(measure, one._replace(trace=trace))
+    (same,) = curves(ModalityClusters(), reduction(0, text[-3:], image[-3:]))
+    assert row == same
+    assert set(row) == measure.columns(["own"])
 
 
 def test_final_compares_every_text_stage_with_the_last_image_states():

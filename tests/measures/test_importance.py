@@ -68,7 +68,9 @@ def test_equal_attention_on_every_token_gives_equal_shares_per_token():
 def test_the_share_per_token_has_the_odds_of_one_image_token_against_one_word(words, regions, odds):
     """Uniform attention (odds 1) is at one half, however many tokens either modality has."""
     trace = trace_of(words, regions)
-    text, image = (torch.full_like(array, value) for array, value in zip(trace.arrays.values(), (0.01, 0.01), strict=True))
+    text, image = (
+        torch.full_like(array, value) for array, value in zip(trace.arrays.values(), (0.01, 0.01), strict=True)
+    )
     row = measure(Trace("key", dict(zip(trace.arrays, (text, image * odds), strict=True)), trace.text, trace.image))
     assert row["image_share_token"] == pytest.approx(odds / (1 + odds), rel=1e-4)
 

@@ -112,11 +112,14 @@ class RunRecord:
         )
 
     def _finding_records(self, families: Sequence[str]) -> tuple[FindingRecord, ...]:
-        known = self._findings | self.run.findings
+        known, options = self._findings | self.run.findings, self.run.options
         keys = sorted((key for key in self._criteria if key[0] in known), key=lambda key: families.index(key[1]))
         return tuple(
             finding_record(
-                known[finding], model, tuple(self._criteria[finding, model]), self._counts.get((finding, model))
+                known[finding].under(options.expect),
+                model,
+                tuple(self._criteria[finding, model]),
+                self._counts.get((finding, model)),
             )
             for finding, model in keys
         )

@@ -17,7 +17,8 @@ from vlaudit.auditing.options import Options
 from vlaudit.datasets import Dataset
 from vlaudit.datasets.across_images import across_images
 from vlaudit.errors import MeasuringError, UsageError, VlauditError
-from vlaudit.execution.plan import Parts, plan_parts
+from vlaudit.execution.parts import Parts
+from vlaudit.execution.plan import plan_parts
 from vlaudit.execution.progress import Progress, Stream
 from vlaudit.execution.run import Measured, run
 from vlaudit.findings import AuditCase, Design, Finding

@@ -10,17 +10,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from vlaudit.errors import RefusedSample
+from vlaudit.execution.parts import Parts, UnitRequests
 from vlaudit.execution.paused_gc import paused_gc
 from vlaudit.findings import Design
 from vlaudit.measures.base import Unit
 from vlaudit.models.base import ForwardRequest, ModelAdapter
-from vlaudit.perturbations import apply
 from vlaudit.samples import Sample
 from vlaudit.traces import Reading
-
-IMAGES_PER_PART = 64
-"""Images that are planned before their passes run; a multiple of `batches.IMAGES_PER_GROUP`."""
 
 
 @dataclass(frozen=True)
@@ -56,93 +52,6 @@ class Plan:
     share: float = 1.0
 
 
-@dataclass(frozen=True)
-class UnitRequests:
-    """A unit with its conditions as requests by name; or, where one cannot be made, the reason."""
-
-    unit: Unit
-    requests: dict[str, ForwardRequest]
-    refused: str | None = None
-
-
-def unit_requests(design: Design, samples: Iterable[Sample], seed: int) -> list[UnitRequests]:
-    """Select the units of a design and make their conditions: the part of a plan that does not depend on the model."""
-    return list(_selected(design, samples, seed))
-
-
-class Parts:
-    """The `unit_requests` of the designs of a run, part by part of the images, so that passes start early.
-
-    A part has `images` images; inputs that are equal run once per part. A unit that is selected out of the order of the
-    images belongs to the part that is made at that time. `keep`: several models need the requests, which are then made
-    once.
-    """
-
-    def __init__(
-        self, samples: Sequence[Sample], seed: int, *, images: int = IMAGES_PER_PART, keep: bool = False
-    ) -> None:
-        order = {image: number for number, image in enumerate(dict.fromkeys(one.image_id for one in samples))}
-        self._part_of = {image: number // images for image, number in order.items()}
-        self._samples, self._seed, self._keep = samples, seed, keep
-        self._shares = [min((part + 1) * images / len(order), 1.0) for part in range(-(-len(order) // images))]
-        self._ahead: dict[str, Iterator[list[UnitRequests]]] = {}
-        self._made: dict[str, list[list[UnitRequests]]] = defaultdict(list)
-
-    @property
-    def shares(self) -> list[float]:
-        """Share of the images up to the end of each part, from first to last."""
-        return self._shares
-
-    def requests(self, design: Design, part: int) -> list[UnitRequests]:
-        """Return the requests of one part of a design; ask for the parts in order."""
-        kept = self._made[design.id]
-        if part < len(kept):
-            return kept[part]
-        made = next(self._ahead.setdefault(design.id, self._by_part(design)))
-        if self._keep:
-            kept.append(made)
-        return made
-
-    def _by_part(self, design: Design) -> Iterator[list[UnitRequests]]:
-        part, requests = 0, list[UnitRequests]()
-        for made in _selected(design, self._samples, self._seed):
-            while self._part_of.get(made.unit.image_id, 0) > part:
-                yield requests
-                part, requests = part + 1, []
-            requests.append(made)
-        for _ in self._shares[part:]:
-            yield requests
-            requests = []
-
-
-def _selected(design: Design, samples: Iterable[Sample], seed: int) -> Iterator[UnitRequests]:
-    """Yield the first candidate whose conditions can be made; without one, the first with its reason, if counted."""
-    for candidates in design.units(samples, seed):
-        refused: UnitRequests | None = None
-        for unit in candidates:
-            made = _made(design, replace(unit, seed=seed))
-            if made.refused is None:
-                yield made
-                break
-            refused = refused or made
-        else:
-            if refused is not None and not design.optional:
-                yield refused
-
-
-def _made(design: Design, unit: Unit) -> UnitRequests:
-    if reason := design.measure.refusal(unit):
-        return UnitRequests(unit, {}, reason)
-    requests = {}
-    try:
-        for name, perturbations in design.conditions.items():
-            sample = apply(perturbations, unit.sample, unit.seed)
-            requests[name] = ForwardRequest(sample, design.measure.readings(sample))
-    except RefusedSample as refusal:
-        return UnitRequests(unit, {}, refusal.reason)
-    return UnitRequests(unit, requests)
-
-
 def plan(designs: Sequence[Design], samples: Iterable[Sample], adapter: ModelAdapter, seed: int) -> Plan:
     """Plan the passes that the designs need of a model.
 
@@ -150,11 +59,12 @@ def plan(designs: Sequence[Design], samples: Iterable[Sample], adapter: ModelAda
     be answered by the model: a unit is measured under all of its conditions or not at all.
     """
     samples = list(samples)
-    return _planned(designs, lambda design: unit_requests(design, samples, seed), adapter)
+    parts = Parts(samples, seed, images=max(len(samples), 1))
+    return _planned(designs, partial(parts.requests, part=0), adapter)
 
 
 def plan_parts(designs: Sequence[Design], parts: Parts, adapter: ModelAdapter) -> Iterator[Plan]:
-    """Plan the passes of one part of the images after the other, each when it is asked for."""
+    """Plan the passes of one part of the images after the other, on demand."""
     for part, share in enumerate(parts.shares):
         yield replace(_planned(designs, partial(parts.requests, part=part), adapter), share=share)
 

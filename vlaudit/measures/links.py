@@ -40,8 +40,8 @@ class PhraseRegionAttention(Measure):
     `DIRECTION.excess`, their difference.
 
     "text_image": attention of the phrase's tokens on its regions (mean over tokens). The random partners have equal
-    area outside the regions: for models of patches the same boxes, shifted to up to 8 places of the same height; for models of regions
-    every other region without overlap, times the number of the phrase's own.
+    area outside the regions: for models of patches the same boxes, shifted to up to 8 places of the same height; for
+    models of regions every other region without overlap, times the number of the phrase's own.
     "image_text": attention of the regions' positions on the phrase's tokens. The random partners are the other phrases
     of the caption, compared by the mean per token. Both masses are the mean per token times the number of tokens of the
     shorter one of phrase and all others.
