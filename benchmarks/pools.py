@@ -20,7 +20,8 @@ from vlaudit.controls import CONTROLS
 from vlaudit.controls.adapter import with_control
 from vlaudit.datasets.scenes import Scenes
 from vlaudit.errors import UsageError, VlauditError
-from vlaudit.execution.plan import Parts, Plan, plan_parts
+from vlaudit.execution.parts import Parts
+from vlaudit.execution.plan import Plan, plan_parts
 from vlaudit.execution.run import Measured, run
 from vlaudit.findings import Design
 from vlaudit.models.base import ForwardRequest, ModelAdapter
