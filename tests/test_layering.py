@@ -13,7 +13,7 @@ LAYERS = (
     ("samples", "traces", "tables"),
     SIBLINGS,
     ("selection",),
-    ("findings",),
+    ("findings", "controls"),
     ("deciding", "known_failures", "thresholds"),
     ("execution",),
     ("reporting",),

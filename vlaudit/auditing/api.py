@@ -21,6 +21,7 @@ from vlaudit.auditing.record import RunRecord, VerdictRecord, measurements_of
 from vlaudit.auditing.result import AuditResult
 from vlaudit.auditing.run import Run
 from vlaudit.auditing.sources import Source, find_cases
+from vlaudit.controls import check_control
 from vlaudit.errors import UsageError
 from vlaudit.execution.progress import Stream
 from vlaudit.findings import AuditCase
@@ -40,6 +41,7 @@ def audit(
     thresholds: str | Path | None = None,
     expect: str = "desirable",
     gate: bool = False,
+    control: str | None = None,
     findings: Iterable[str] | None = None,
     audits: Sequence[Source] | None = None,
     device: str = "auto",
@@ -60,7 +62,7 @@ def audit(
     data
         Data set: "scenes", "coco:DIR", ...
     limit
-        Number of samples.
+        Number of images, each with one caption; captions beyond the first are used if the data have fewer images.
     seed
         Seed of every random draw.
     thresholds
@@ -69,6 +71,9 @@ def audit(
         Meaning of a pass: "desirable" (the model has the property) or "published" (the published finding reproduces).
     gate
         Draw more scenes while a criterion is inconclusive; what stays inconclusive fails.
+    control
+        Defect that the models get before they are audited ("blind", ...; `vlaudit.controls.CONTROLS`), to see whether
+        the audits find it.
     findings
         Ids of the findings to audit; all if None.
     audits
@@ -85,6 +90,7 @@ def audit(
 
     """
     shared = {"device": device, "dtype": dtype, "tokenizer": tokenizer, "download": download}
+    shared["control"] = check_control("control:", control)
     options = Options(
         models=_model_options(models, checkpoint, shared),
         data=data,
@@ -138,7 +144,7 @@ def _model_options(
     return tuple(
         ModelOptions(names[model], model, paths.get(model), **shared)
         if isinstance(model, str)
-        else ModelOptions(model.name, model.name, adapter=model)
+        else ModelOptions(model.name, model.name, adapter=model, control=shared["control"])
         for model in given
     )
 

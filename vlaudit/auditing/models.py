@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from vlaudit.auditing.options import ModelOptions
+from vlaudit.controls.adapter import with_control
 from vlaudit.errors import AdapterError, CheckpointError, RefusedSample, UsageError
 from vlaudit.known_failures import KnownFailure, known_failures_of
 from vlaudit.models.base import Architecture, Capabilities, ForwardRequest, ModelAdapter
@@ -29,6 +30,8 @@ class Models:
     def __init__(self, options: Sequence[ModelOptions], *, keep: bool | None = None) -> None:
         self._options = {one.name: one for one in options}
         self._keep = len(options) == 1 if keep is None else keep
+        self.samples: Sequence[Sample] = ()
+        """Some samples of the run, which controls show in place of others."""
         self._loaded: dict[str, ModelAdapter] = {}
         self._subjects: dict[str, Subject] = {}
         self._capabilities: dict[str, Capabilities] = {}
@@ -95,6 +98,8 @@ class Models:
 
     def _load(self, options: ModelOptions) -> ModelAdapter:
         model = _model(options)
+        if options.control is not None:
+            model = with_control(options.control, model, self.samples)
         subject = _subject(model, options)
         if options.name not in self._subjects:
             self._capabilities[options.name] = model.capabilities
@@ -172,7 +177,7 @@ def _subject(model: ModelAdapter, options: ModelOptions) -> Subject:
         dtype = str(getattr(model, "dtype", "float32")).removeprefix("torch.")
     return Subject(
         family=options.name,
-        checkpoint=str(checkpoint),
+        checkpoint=str(checkpoint) + (f", control {options.control}" if options.control else ""),
         fingerprint=model.fingerprint.removeprefix("sha256:"),
         layout=provenance.layout if provenance else "",
         vocabulary=Path(provenance.vocabulary).name if provenance else "",

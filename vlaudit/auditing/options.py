@@ -9,7 +9,7 @@ from typing import Any, Literal, cast, get_args
 from vlaudit.errors import UsageError
 
 DEFAULT_LIMIT = 300
-"""Samples per run where no limit is given."""
+"""Images per run where no limit is given."""
 
 Expect = Literal["desirable", "published"]
 
@@ -20,7 +20,7 @@ class ModelOptions:
 
     `name` is its name in test ids, thresholds and reports; `spec` is what `vlaudit.load` takes (a family or
     `FILE.py:Class`) with `checkpoint`, `device`, `dtype`, `tokenizer` and `download`. An `adapter` that exists already
-    is audited unchanged.
+    is audited unchanged. `control` is the name of a control: a defect that the model gets before it is audited.
     """
 
     name: str
@@ -31,6 +31,7 @@ class ModelOptions:
     tokenizer: str | None = None
     download: bool = False
     adapter: Any = None
+    control: str | None = None
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,11 @@ class Options:
     thresholds: Path | None = None
     expect: Expect = "desirable"
     gate: bool = False
+
+    @property
+    def control(self) -> str | None:
+        """Control of the run; None where the models are audited as they are."""
+        return next((model.control for model in self.models), None)
 
 
 def check_number(name: str, number: object, *, least: int) -> int:

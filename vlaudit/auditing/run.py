@@ -15,6 +15,7 @@ from vlaudit import datasets
 from vlaudit.auditing.models import Models
 from vlaudit.auditing.options import Options
 from vlaudit.datasets import Dataset
+from vlaudit.datasets.across_images import across_images
 from vlaudit.errors import MeasuringError, UsageError, VlauditError
 from vlaudit.execution.parts import Parts
 from vlaudit.execution.plan import plan_parts
@@ -61,7 +62,7 @@ class Run:
         models = Models(options.models, keep=False if elsewhere else None)
         thresholds = read_thresholds(options.thresholds, known_models=list(models), known_data=[data.name])
         run = cls(options, models, data, thresholds)
-        samples = run.samples(0)  # fails here if the data have no usable sample
+        samples = models.samples = run.samples(0)  # fails here if the data have no usable sample
         if not checked:
             models.check(samples[:_TRIED], options.data)
         return run
@@ -115,7 +116,7 @@ class Run:
 
     @cached_property
     def _samples(self) -> list[Sample]:
-        found = list(islice(iter(self.data), self.options.limit << (self.looks - 1)))
+        found = list(islice(across_images(self.data), self.options.limit << (self.looks - 1)))
         if not found:
             reasons = Counter(refusal.reason for refusal in self.data.refusals).most_common(3)
             why = "; ".join(f"{count} refused: {reason}" for reason, count in reasons) or "it is empty"

@@ -18,6 +18,7 @@ from vlaudit.auditing.options import (
     check_expect,
     check_number,
 )
+from vlaudit.controls import CONTROLS, check_control
 from vlaudit.errors import UsageError
 
 ALL = "all"
@@ -56,7 +57,7 @@ _SETTINGS: dict[str, dict[str, Any]] = {
         "help": "weights file (default: the bundled one); MODEL=PATH where several models run",
     },
     "data": {"default": "scenes", "metavar": "NAME[:PATH]", "help": "data set: scenes (default), coco:DIR, ..."},
-    "limit": {"metavar": "N", "help": f"number of samples (default {DEFAULT_LIMIT})"},
+    "limit": {"metavar": "N", "help": f"number of images, one caption each (default {DEFAULT_LIMIT})"},
     "device": {"default": "auto", "metavar": "NAME", "help": "auto (the GPU where there is one), cpu, cuda, cuda:N"},
     "dtype": {"default": "float32", "metavar": "NAME", "help": "float32 (default), bfloat16, float16"},
     "batch-size": {"default": "auto", "metavar": "auto|N", "help": "inputs per pass (default: found by trying)"},
@@ -68,6 +69,10 @@ _SETTINGS: dict[str, dict[str, Any]] = {
         "help": "meaning of a pass: the desirable property (default), or the published finding reproduces",
     },
     "gate": {**_FLAG, "help": "for CI: an inconclusive criterion fails, and so does a run that judges nothing"},
+    "control": {
+        "metavar": "NAME",
+        "help": f"give the models a known defect, to see whether the audits find it: {', '.join(CONTROLS)}",
+    },
     "json": {"metavar": "FILE", "help": "path of the JSON document (default: next to the HTML report)"},
     "html": {"metavar": "FILE", "help": "path of the HTML report (default: reports/MODEL.html)"},
     "tokenizer": {"metavar": "DIR|NAME", "help": "vocabulary, if there is none next to the checkpoint"},
@@ -190,9 +195,10 @@ def _all(named: Sequence[str]) -> list[str]:
 def _models(config: pytest.Config, names: Mapping[str, str]) -> tuple[ModelOptions, ...]:
     paths = _checkpoints(_get(config, "checkpoint"), names)
     device, dtype, tokenizer = _get(config, "device"), _get(config, "dtype"), _get(config, "tokenizer")
-    download = _get(config, "download")
+    download, control = _get(config, "download"), check_control("--control", _get(config, "control"))
     return tuple(
-        ModelOptions(name, spec, paths.get(spec), device, dtype, tokenizer, download) for spec, name in names.items()
+        ModelOptions(name, spec, paths.get(spec), device, dtype, tokenizer, download, control=control)
+        for spec, name in names.items()
     )
 
 

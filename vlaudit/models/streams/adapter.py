@@ -98,6 +98,12 @@ class EncoderAdapter(Loaded):
         """The region encoder that the checkpoint was trained with; None where features must be given."""
         return self._batches.encoder
 
+    def with_network(self, network: Network) -> EncoderAdapter:
+        """Return the adapter of another network of this layout; captions and regions are read as here."""
+        return EncoderAdapter(
+            self.name, network, self._vocabulary, lambda: self.provenance, encoder=self._batches.encoder
+        )
+
     def refusal(self, request: ForwardRequest) -> str | None:
         """Return why this request cannot be answered, or None."""
         fault = self._faults.get_one(request.readings, lambda: self._reading_fault(request.readings))
