@@ -110,13 +110,14 @@ def sentence(
     of = "the one criterion" if total == 1 else f"of {criteria}"
     if bad:
         what = "Does not pass the gate" if gate else "Fails" if expect == "desirable" else "Does not reproduce"
-        return f"{what}: {of}, {_listed(counts, OUTCOMES)}."
+        return f"{what}: {of}, {listed(counts, OUTCOMES)}."
     held = "Holds" if expect == "desirable" else "Reproduces the published findings"
     if counts.get("pass") == total:
         return f"{held}: {'the one criterion' if total == 1 else f'all {criteria}'} passed."
     decided = "" if not counts.get("inconclusive") else " as far as decided"
-    return f"{held}{decided}: {of}, {_listed(counts, OUTCOMES[::-1])}{', as known' if known else ''}."
+    return f"{held}{decided}: {of}, {listed(counts, OUTCOMES[::-1])}{', as known' if known else ''}."
 
 
-def _listed(counts: Mapping[Outcome, int], order: Sequence[Outcome]) -> str:
+def listed(counts: Mapping[Outcome, int], order: Sequence[Outcome]) -> str:
+    """Return the number of criteria per outcome, in this order, as text."""
     return ", ".join(f"{counts[outcome]} {_COUNTED[outcome]}" for outcome in order if counts.get(outcome))
