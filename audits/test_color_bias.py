@@ -3,7 +3,7 @@
 Source: Jung, Byun and Moon, challenges of vision-language models (ALBEF), Figure 2.
 Differs: the study converts images to grayscale and reports that word probabilities fall, as they do under any damage.
 Here grayscale is compared with luminance noise of equal strength, which keeps colour. In addition, a recoloured object
-must be named by its new colour, and no colour may be over-predicted. Where an object is tested, the colour words of its
+must be named by its new colour as often as before by its old one, and no colour may be over-predicted. Where an object is tested, the colour words of its
 caption are hidden too, because they could give it away.
 """
 
@@ -22,7 +22,7 @@ OBJECTS = va.Design(
     va.OneSlot(va.NOUNS, hide_kinds=("color",)),
     {f"object.{name}": changes for name, changes in DAMAGE.items()},
     va.WordProbability(reference="object.shown"),
-    competence=va.Proportion("object.shown.correct"),
+    competence=va.AboveChance("object.shown.correct", chance="object.shown.chance"),
 )
 MATCHED = va.Design(
     "color_bias.match",
@@ -30,7 +30,7 @@ MATCHED = va.Design(
     {f"match.{name}.stated": changes for name, changes in DAMAGE.items()}
     | {f"match.{name}.foiled": (*changes, Foil("asked")) for name, changes in DAMAGE.items()},
     va.MatchProbability({f"{name}.preferred": (f"match.{name}.stated", f"match.{name}.foiled") for name in DAMAGE}),
-    competence=va.Proportion("shown.preferred"),
+    competence=va.AboveChance("shown.preferred", chance="shown.preferred.chance"),
 )
 COLOR_WORD = va.OneSlot("color", words=va.COLORS, flags={"chromatic": HUES})
 COLORED = va.Design(
@@ -38,14 +38,14 @@ COLORED = va.Design(
     COLOR_WORD,
     {"color.shown": (), "color.gray": (Grayscale(),)},
     va.WordProbability(reference="color.shown"),
-    competence=va.Proportion("color.shown.correct"),
+    competence=va.AboveChance("color.shown.correct", chance="color.shown.chance"),
 )
 RECOLORED = va.Design(
     "color_bias.recolored",
     COLOR_WORD,
     {"before": (), "after": (Recolor(),)},
     va.WordProbability(reference="before"),
-    competence=va.Proportion("before.correct"),
+    competence=va.AboveChance("before.correct", chance="before.chance"),
 )
 
 FINDING = va.Finding(
@@ -81,7 +81,21 @@ FINDING = va.Finding(
         ),
     ),
 )
+DESIGNS = (OBJECTS, MATCHED, COLORED, RECOLORED)
+COMPETENT = [pytest.param(d.part, marks=pytest.mark.audit(FINDING, d, d.competence)) for d in DESIGNS]
 HUE_COST = va.Mean("color.shown.correct", minus="color.gray.correct", where="chromatic")
+
+
+@pytest.mark.parametrize("part", COMPETENT)
+def test_competence(judge, part):  # noqa: ARG001 (it names the case)
+    """The model recognizes objects and colours in unchanged images."""
+    judge()
+
+
+@pytest.mark.audit(FINDING, OBJECTS, va.Mean("object.shown.p", minus="object.gray.p"), only="published")
+def test_gray_lowers_probability(judge):
+    """Grayscale lowers the probability of the word, as in the study."""
+    judge()
 
 
 @pytest.mark.audit(FINDING, OBJECTS, va.Mean("object.gray.correct", minus="object.noise.correct"))
@@ -102,9 +116,9 @@ def test_color_needs_color(judge):
     judge()
 
 
-@pytest.mark.audit(FINDING, RECOLORED, va.Proportion("after.correct"))
+@pytest.mark.audit(FINDING, RECOLORED, va.Mean("after.correct", minus="before.correct"))
 def test_recolor_follows_image(judge):
-    """A recoloured object is named by its new colour."""
+    """A recoloured object is named by its new colour as often as it was by its old one."""
     judge()
 
 

@@ -4,8 +4,10 @@ Source: VALUE (Cao et al. 2020), Sections 3.3.1 and 3.3.2, Table 2.
 In two-stream models links are judged from image to text only: in Table 2 LXMERT's cells from text to image are no
 better than random.
 Differs: the paper prints the largest mean over all heads, separately for linked and for random pairs; the largest of
-many means is high on noise too. Here the difference to a random partner is judged head by head, and "some head" is
-chosen on other images than it is tested on; the naive maximum is shown as well. Mass, not the largest single weight.
+many means is high on noise too. Here a pair is compared with random partners head by head, and "some head" is chosen
+on other images than it is tested on; the naive maximum is shown as well. Judged is how often the pair gets more
+attention than a random partner: masses fall with the number of tokens and regions, so that no bound on them suits both
+the published models and small ones. The masses are shown, not the largest single weight.
 """
 
 import pytest
@@ -31,6 +33,7 @@ LINKS = {
     )
     for direction in DIRECTIONS
 }
+SHARE = {"bounds": (0.0, 1.0), "unit": "share of random partners with less attention"}
 NOT_JUDGED = {
     "two-stream": "in two-stream models these heads are no better than random (VALUE Table 2): shown, not judged"
 }
@@ -55,13 +58,17 @@ FINDING = va.Finding(
         },
         "note": (
             "Table 2: largest single weight between the tokens of a pair, the best head chosen separately for linked "
-            "and for random pairs; the table leaves out the type other. Ours are masses of one head: compare "
-            "directions, not values"
+            "and for random pairs; the table leaves out the type other. Judged is the share of random partners with less "
+            "attention, 0.5 by chance; the maps show the masses too: compare directions, not values"
         ),
     },
     exhibits=(
-        va.HeadMap("Phrase to region, minus a random place", LINKS["text_image"], "text_image.excess", unit="mass"),
-        va.HeadMap("Region to phrase, minus other phrases", LINKS["image_text"], "image_text.excess", unit="mass"),
+        va.HeadMap("Phrase to region above random places", LINKS["text_image"], "text_image.above", **SHARE),
+        va.HeadMap("Phrase to region: mass", LINKS["text_image"], "text_image.linked", unit="mass"),
+        va.HeadMap("Phrase to a random place: mass", LINKS["text_image"], "text_image.random", unit="mass"),
+        va.HeadMap("Region to phrase above other phrases", LINKS["image_text"], "image_text.above", **SHARE),
+        va.HeadMap("Region to phrase: mass", LINKS["image_text"], "image_text.linked", unit="mass"),
+        va.HeadMap("Region to other phrases: mass", LINKS["image_text"], "image_text.random", unit="mass"),
     ),
 )
 CASES = [
@@ -72,7 +79,7 @@ CASES = [
         marks=pytest.mark.audit(
             FINDING,
             LINKS[direction],
-            va.BestOf(f"{direction}.linked", minus=f"{direction}.random", where=("type", kind)),
+            va.BestOf(f"{direction}.above", where=("type", kind)),
             not_for=NOT_JUDGED if direction == "text_image" else {},
         ),
     )
@@ -83,5 +90,5 @@ CASES = [
 
 @pytest.mark.parametrize(("kind", "direction"), CASES)
 def test_links_above_random(judge, kind, direction):  # noqa: ARG001 (they name the case)
-    """Some head puts more attention on the pair than on a random partner."""
+    """Some head puts more attention on the pair than on most random partners."""
     judge()

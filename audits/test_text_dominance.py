@@ -1,7 +1,9 @@
 """The image matters at least as much as a text hint.
 
 A word that names an object is hidden. The object is visible or covered, and the caption has a hint or none: a 2x2
-design, for the probability of the word and for the match of caption and image.
+design, for the probability of the word and for the match of caption and image. Before that, `image_use` separates a
+model that does not look from one that looks and recognizes little: it needs no competence, only that the own image
+beats another one.
 
 Source: Jung, Byun and Moon, challenges of vision-language models (ALBEF), Figure 1; VALUE 3.2.
 Differs: the study prints one example per cell, here each is a mean over many images; its hint describes the answer as
@@ -13,7 +15,17 @@ softmax, the attention of [CLS] is judged too, as in VALUE: see `ClsImportance`.
 import pytest
 
 import vlaudit.authoring as va
-from vlaudit.perturbations import Blank, CopyHint, Cover, CoverElsewhere, Hint, OtherCaption, Unmask
+from vlaudit.perturbations import (
+    Blank,
+    CopyHint,
+    Cover,
+    CoverElsewhere,
+    Hint,
+    OtherCaption,
+    OtherImage,
+    OtherPair,
+    Unmask,
+)
 
 CELLS = {"shown": (), "covered": (Cover(),), "shown_hint": (Hint(),), "covered_hint": (Cover(), Hint())}
 LABELS = {"visible": "shown", "covered": "covered", "visible, hint": "shown_hint", "covered, hint": "covered_hint"}
@@ -34,7 +46,7 @@ WORDS = va.Design(
     va.OneSlot(va.NOUNS),
     CELLS,
     va.TwoByTwo(va.WordProbability(), tuple(CELLS)),
-    competence=va.Proportion("shown.correct"),
+    competence=va.AboveChance("shown.correct", chance="shown.chance"),
 )
 MATCH = va.Design(
     "text_dominance.match",
@@ -45,10 +57,31 @@ MATCH = va.Design(
         tuple(MATCH_CELLS),
         prefix="match.",
     ),
-    competence=va.Proportion("match.shown.accepted"),
+    competence=va.AboveChance("match.pairwise_accuracy", chance="match.pairwise_accuracy.chance"),
+)
+PREFERRED = "own_image_preferred"
+READS_NO_IMAGE = {"text-only": "a text-only model reads no image, by design"}
+USED_FOR_WORDS = va.Design(
+    "text_dominance.image_use_word",
+    va.OneSlot(va.NOUNS, partner="other answer"),
+    {"own_image": (), "other_image": (OtherImage(),)},
+    va.WordProbability(preferred={PREFERRED: ("own_image", "other_image")}),
+    not_for=READS_NO_IMAGE,
+)
+USED_FOR_MATCHES = va.Design(
+    "text_dominance.image_use_match",
+    va.OneSlot(va.NOUNS, hide=False, partner="other answer"),
+    {"own": (), "other_caption": (OtherCaption(),), "other_image": (OtherImage(),), "other_pair": (OtherPair(),)},
+    # comparisons within one image: valid for every score, and 0.5 for any sum of a caption's and an image's score
+    va.MatchProbability({PREFERRED: (("own", "other_caption"), ("other_pair", "other_image"))}),
+    not_for=READS_NO_IMAGE,
 )
 CONTROLS = va.Design("text_dominance.controls", va.OneSlot(va.NOUNS), OTHER_DAMAGE, va.WordProbability())
 IMPORTANCE = va.Design("text_dominance.importance", va.EverySample(), {"own": ()}, va.ClsImportance())
+
+USE_UNIT = "probability; share of units"
+WORD_USE = {"own image": "own_image.p", "other image": "other_image.p", "own above other": PREFERRED}
+MATCH_USE = {"own image": "own.p", "other image": "other_image.p", "own above other": PREFERRED}
 
 FINDING = va.Finding(
     id="text_dominance",
@@ -70,6 +103,8 @@ FINDING = va.Finding(
     },
     shown=(CONTROLS,),
     exhibits=(
+        va.Bars("Hidden word: own image, image of something else", USED_FOR_WORDS, WORD_USE, unit=USE_UNIT),
+        va.Bars("Match: own image, image of something else", USED_FOR_MATCHES, MATCH_USE, unit=USE_UNIT),
         va.Bars("Probability of the hidden word", WORDS, {k: f"{cell}.p" for k, cell in LABELS.items()}, GROUPS),
         va.Bars(
             "Probability of a match",
@@ -108,6 +143,25 @@ FINDING = va.Finding(
 )
 
 
+COMPETENT = [pytest.param(d.part, marks=pytest.mark.audit(FINDING, d, d.competence)) for d in (WORDS, MATCH)]
+USES = [
+    pytest.param(answer, marks=pytest.mark.audit(FINDING, design, va.Mean(PREFERRED)))
+    for answer, design in (("word", USED_FOR_WORDS), ("match", USED_FOR_MATCHES))
+]
+
+
+@pytest.mark.parametrize("part", COMPETENT)
+def test_competence(judge, part):  # noqa: ARG001 (it names the case)
+    """The model recognizes what the images show."""
+    judge()
+
+
+@pytest.mark.parametrize("answer", USES)
+def test_image_use(judge, answer):  # noqa: ARG001 (it names the case)
+    """The own image speaks more for the true word, and for the own caption, than an image of something else."""
+    judge()
+
+
 @pytest.mark.audit(FINDING, WORDS, va.Mean("shown.p", minus="covered.p"))
 def test_vision_effect(judge):
     """Covering an object lowers the probability of its word."""
@@ -126,7 +180,7 @@ def test_match_needs_object(judge):
     judge()
 
 
-@pytest.mark.audit(FINDING, IMPORTANCE, va.Mean("image_share"))
+@pytest.mark.audit(FINDING, IMPORTANCE, va.Mean("image_share_token"))
 def test_cls_importance(judge):
-    """[CLS], which represents the pair, attends to the image as well as to the text."""
+    """[CLS], which represents the pair, attends to the image as well as to the text, compared with uniform attention."""
     judge()

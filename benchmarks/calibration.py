@@ -19,7 +19,8 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy import stats
 
-from vlaudit.findings import Criterion, decide
+from vlaudit.deciding import compare
+from vlaudit.findings import Criterion
 from vlaudit.seeds import generator
 from vlaudit.statistics import (
     BestOf,
@@ -259,7 +260,7 @@ def suite(rng: np.random.Generator, seed: int) -> Errors:
         made = table(np.repeat(np.arange(60), 2), right=right.ravel())
         alpha = share(ALPHA, CRITERIA)
         found = estimate_of(Proportion("right"), made, seed + i, alpha)
-        outcomes.add(decide(found, Criterion(f"criterion {i}", "the true value", alpha, at_least=0.8)).outcome)
+        outcomes.add(compare(found, Criterion(f"criterion {i}", "the true value", alpha, at_least=0.8)).outcome)
     return {"any criterion judged failed": "fail" in outcomes, "any criterion passed by luck": "pass" in outcomes}
 
 

@@ -1,90 +1,27 @@
 import re
 from dataclasses import dataclass, replace
 
-import hypothesis.strategies as st
 import numpy as np
 import pytest
-from hypothesis import given
 
 from vlaudit.errors import UsageError
-from vlaudit.findings import AuditCase, Criterion, Design, Exhibit, Finding, case_name, decide, not_applicable
+from vlaudit.findings import AuditCase, Criterion, Design, Exhibit, Finding, case_name, not_applicable
 from vlaudit.measures import ClsImportance, MatchProbability, Measure, SideProbability, TextShift, WordProbability
 from vlaudit.models.toy import GroundedToy
 from vlaudit.perturbations import Mirror
 from vlaudit.reporting.exhibits import Bars, Pairs
 from vlaudit.selection import EverySample, OneSlot
 from vlaudit.statistics import Mean, Proportion
-from vlaudit.statistics.base import Estimate, NoEstimate
-from vlaudit.statistics.means import mean_interval
 from vlaudit.traces import Match, Words
-
-numbers = st.floats(-2, 2, allow_nan=False)
-three = st.lists(numbers, min_size=3, max_size=3).map(sorted)
 
 
 def criterion(alpha=0.05, **bound):
     return Criterion("side_accuracy", "twice chance", alpha, **bound)
 
 
-def estimate(low, value, high, clusters=100, alpha=0.05):
-    return Estimate(value, low, high, alpha, 2 * clusters, clusters, "betting")
-
-
-def outcome(found, **bound):
-    return decide(found, criterion(**bound)).outcome
-
-
-@given(three, numbers)
-def test_an_interval_on_one_side_of_a_bound_decides(ends, bound):
-    low, _, high = ends
-    found = estimate(*ends)
-    expected = "pass" if low >= bound else "fail" if high < bound else "inconclusive"
-    assert outcome(found, at_least=bound) == expected
-    mirrored = estimate(-high, -ends[1], -low)
-    assert outcome(mirrored, at_most=-bound) == expected
-
-
-@given(three, st.lists(numbers, min_size=2, max_size=2, unique=True).map(sorted))
-def test_within_requires_both_bounds(ends, bounds):
-    low, _, high = ends
-    expected = (
-        "pass"
-        if bounds[0] <= low and high <= bounds[1]
-        else "fail"
-        if high < bounds[0] or low > bounds[1]
-        else "inconclusive"
-    )
-    assert outcome(estimate(*ends), within=tuple(bounds)) == expected
-
-
-@given(three, numbers, st.floats(0, 1), st.floats(0, 1))
-def test_a_narrower_interval_never_takes_a_decision_back(ends, bound, from_below, from_above):
-    low, value, high = ends
-    wide = outcome(estimate(*ends), at_least=bound)
-    narrow = estimate(low + from_below * (value - low), value, max(high - from_above * (high - value), value))
-    assert wide in (outcome(narrow, at_least=bound), "inconclusive")
-
-
-def test_the_reason_states_estimate_and_bound():
-    verdict = decide(estimate(0.91, 0.95, 0.98), criterion(at_least=0.9))
-    assert (verdict.outcome, verdict.reason) == ("pass", "0.950 [0.910, 0.980] against at least 0.9")
-    assert verdict.needed is None
-
-
-def test_no_estimate_is_an_error_with_its_reason():
-    verdict = decide(NoEstimate("column 'p' has 3 NaN of 40 values"), criterion(at_most=0.1))
-    assert (verdict.outcome, verdict.reason) == ("error", "column 'p' has 3 NaN of 40 values")
-    assert verdict.estimate is None
-
-
 def test_not_applicable_is_never_a_failure():
     verdict = not_applicable(criterion(at_least=0.5), "the model cannot read these stimuli")
     assert (verdict.outcome, verdict.reason) == ("not applicable", "the model cannot read these stimuli")
-
-
-def test_an_interval_of_less_certainty_than_promised_is_refused():
-    with pytest.raises(UsageError, match=r"side_accuracy: the interval must have alpha <= 0.01, got 0.05"):
-        decide(estimate(0.7, 0.8, 0.9), criterion(alpha=0.01, at_least=0.5))
 
 
 @pytest.mark.parametrize("bound", [{}, {"at_least": 0.5, "at_most": 0.6}])
@@ -111,59 +48,6 @@ def test_an_alpha_that_is_no_error_rate_is_refused(alpha):
 )
 def test_a_criterion_reads_as_a_demand(bound, said):
     assert str(criterion(**bound)) == said
-
-
-@given(three, numbers)
-def test_an_inconclusive_criterion_states_the_images_needed(ends, bound):
-    verdict = decide(estimate(*ends), criterion(at_least=bound))
-    if verdict.needed is None:
-        assert verdict.outcome != "inconclusive" or ends[1] == pytest.approx(bound, abs=0.01)
-    else:
-        assert verdict.outcome == "inconclusive"
-        assert verdict.needed > verdict.estimate.clusters
-        assert f"about {verdict.needed:,} images would decide it" in verdict.reason
-
-
-def test_a_value_on_its_bound_is_decided_by_no_number():
-    verdict = decide(estimate(0.4, 0.5, 0.6), criterion(at_least=0.5))
-    assert verdict.needed is None
-    assert verdict.reason.endswith("the value equals the bound, no number decides it")
-
-
-def test_the_number_for_a_value_between_two_bounds_depends_on_both():
-    """The farther bound may be the one that the interval crosses: a reach of 0.3 to 0.2, not 0.05 to 0.1."""
-    verdict = decide(estimate(0.55, 0.6, 0.9), criterion(within=(0.5, 0.8)))
-    assert verdict.needed > 100 * (0.3 / 0.2) ** 2
-
-
-def test_the_number_for_a_value_outside_depends_on_the_nearer_bound():
-    one = decide(estimate(0.3, 0.45, 0.6), criterion(within=(0.5, 0.8)))
-    other = decide(estimate(0.3, 0.45, 0.6), criterion(at_least=0.5))
-    assert one.needed == other.needed
-
-
-@pytest.mark.parametrize("truth", [0.75, 0.9])
-def test_the_stated_number_of_images_usually_decides(truth):
-    """Simulate an inconclusive criterion with the stated number of images and count the decisions."""
-    rng, bound = np.random.default_rng(1), criterion(alpha=0.01, at_least=0.8)
-    decided = early = asked = 0
-    for _ in range(40):
-        verdict = judged(rng, truth, 60, bound)
-        if verdict.needed is None or verdict.needed > 2000:
-            continue
-        asked += 1
-        decided += judged(rng, verdict.estimate.value, verdict.needed, bound).outcome != "inconclusive"
-        early += judged(rng, verdict.estimate.value, verdict.needed // 4, bound).outcome != "inconclusive"
-    assert asked > 15
-    assert decided > 0.6 * asked
-    assert early < 0.5 * asked
-
-
-def judged(rng, truth, images, bound):
-    means = rng.binomial(4, truth, images) / 4
-    low, high, method = mean_interval(means, (0.0, 1.0), bound.alpha, rng)
-    value = float(means.mean())
-    return decide(Estimate(value, min(low, value), max(high, value), bound.alpha, images, images, method), bound)
 
 
 # -- designs and cases

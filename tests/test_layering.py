@@ -14,7 +14,7 @@ LAYERS = (
     SIBLINGS,
     ("selection",),
     ("findings",),
-    ("known_failures", "thresholds"),
+    ("deciding", "known_failures", "thresholds"),
     ("execution",),
     ("reporting",),
     ("authoring",),

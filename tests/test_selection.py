@@ -17,6 +17,7 @@ from vlaudit.selection import (
     EverySample,
     OneSlot,
     Selection,
+    center,
     third,
     with_partners,
 )
@@ -159,6 +160,36 @@ def test_captions_with_a_left_out_word_are_left_out_whole_words_only():
     assert units == ["s1", "s3"]
 
 
+def animal(number, word, *shown):
+    """Return a sample whose caption names an animal; the image shows further things that the caption does not name."""
+    slot = Slot(2, 2 + len(word), "animal", (), word, ("cat", "dog", "cow"))
+    regions = tuple(Region(f"r{i}", Box(0, 0, 1, 1), label) for i, label in enumerate(shown))
+    return bare(number, f"a {word} number {number}", slots=(slot,), regions=regions)
+
+
+def test_a_partner_with_another_answer_shows_neither_answer_of_the_pair():
+    """Neighbours are passed over: one with the same animal, one that shows it unnamed, one without any animal."""
+    same, unnamed, none = animal(1, "dog"), animal(2, "cat", "Dog"), bare(3, "a street")
+    fitting, last = animal(4, "cow"), animal(5, "cat")
+    first = animal(0, "dog", "cat")  # its image shows a cat, so that the caption of the last one is true of it
+    (units, *_) = OneSlot("animal", partner="other answer")([first, same, unnamed, none, last, fitting], 0)
+    assert units[0].sample.partner == fitting
+    (units, *_) = OneSlot("animal")([first, same, unnamed, none, last, fitting], 0)
+    assert units[0].sample.partner == same
+
+
+def test_without_a_sample_of_another_answer_there_is_no_partner():
+    found = OneSlot("animal", partner="other answer")([animal(0, "dog"), animal(1, "dog"), bare(2, "a street")], 0)
+    assert [units[0].sample.partner for units in found] == [None, None]
+
+
+def test_most_scenes_have_a_partner_with_another_answer_for_their_first_word():
+    found = chosen([sample(5, index) for index in range(60)], partner="other answer")
+    pairs = [(units[0].slot, units[0].sample.partner) for units in found]
+    assert sum(partner is not None for _, partner in pairs) >= 0.9 * len(pairs)
+    assert all(slot.answer not in {one.answer for one in partner.slots} for slot, partner in pairs if partner)
+
+
 # -- BothWays
 
 
@@ -196,7 +227,19 @@ def test_without_slot_region_or_image_there_is_no_third(other):
 
 def test_a_sample_without_an_image_is_tested_one_way():
     without = replace(toys(), image=None)
-    assert [units[0].facts["third"] for units in BothWays(OneSlot(NOUNS))([without], 0)] == [""]
+    found = [units[0].facts for units in BothWays(OneSlot(NOUNS))([without], 0)]
+    assert [(facts["third"], facts["half"]) for facts in found] == [("", "")]
+
+
+def test_the_halves_of_the_height_have_as_many_units():
+    """Scenes show hardly any object in their upper third: the median height divides the tested ones."""
+    samples = [sample(5, index) for index in range(60)]
+    chosen_ones = [units[0] for units in BothWays(OneSlot(NOUNS, located=True))(samples, 0)]
+    halves = [unit.facts["half"] for unit in chosen_ones]
+    assert set(halves) == {"upper", "lower"}
+    assert abs(halves.count("upper") - halves.count("lower")) <= 6  # equal heights are on one side
+    heights = {half: [center(u.sample)[1] for u in chosen_ones if u.facts["half"] == half] for half in set(halves)}
+    assert max(heights["upper"]) < min(heights["lower"])
 
 
 # -- EveryPhrase

@@ -3,13 +3,15 @@
 import re
 from functools import partial
 
+import hypothesis.strategies as st
 import pytest
+from hypothesis import given
 
 from vlaudit.errors import UsageError
 from vlaudit.thresholds import read_thresholds, shipped_text
 
 WHY = 'why = "because a user would want it"'
-HEAD = 'extends = "none"\nalpha = 0.05\nrefused_at_most = 0.5\n'
+HEAD = 'extends = "none"\nalpha = 0.05\n'
 PLAIN = f"""{HEAD}
 [desirable.any.scenes.mirror]
 competence = {{ at_least = 0.6, {WHY} }}
@@ -59,8 +61,16 @@ def test_the_more_specific_table_wins_entry_by_entry(tmp_path):
     assert criterion(thresholds, "mirror", "side", "desirable", family="uniter").at_least == 0.5
     assert criterion(thresholds, "mirror", "drift", "desirable").at_most == 0.1
     assert criterion(thresholds, "mirror", "side", "published").at_most == 0.6
-    assert thresholds.competence("albef", "scenes", "mirror", architecture="cross-attention") == 0.6
-    assert thresholds.competence("albef", "coco", "mirror", architecture="cross-attention") is None
+
+
+def test_competence_is_a_criterion_of_its_finding(tmp_path):
+    thresholds = read(tmp_path, PLAIN)
+    found = criterion(thresholds, "mirror", "competence[words]", "desirable")
+    assert (found.at_least, found.id) == (0.6, "mirror.competence[words]")
+    assert found.alpha == criterion(thresholds, "mirror", "side", "desirable").alpha
+    find = partial(thresholds.find_criterion, "albef", architecture="cross-attention")
+    assert find("scenes", "mirror", "competence", "desirable").at_least == 0.6
+    assert find("coco", "mirror", "competence", "desirable") is None
 
 
 def test_a_family_wins_over_its_architecture_and_that_over_any(tmp_path):
@@ -78,20 +88,88 @@ def test_a_family_wins_over_its_architecture_and_that_over_any(tmp_path):
     assert list(found.values()) == [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]
 
 
-@pytest.mark.parametrize(
-    ("family", "architecture", "m"),
-    [("uniter", "single-stream", 35), ("albef", "cross-attention", 27), ("vilbert", "two-stream", 27)],
-)
-def test_the_shipped_criteria_share_the_error_by_architecture(family, architecture, m):
-    assert count(read_thresholds(), family, architecture=architecture) == m
+FAMILIES = [("uniter", "single-stream"), ("albef", "cross-attention"), ("vilbert", "two-stream")]
 
 
-def test_criteria_share_the_error_for_any_selection(tmp_path):
-    """2 of mirror and 7 cases of heads; the competence is no criterion."""
+def shares(thresholds, family, architecture, expect="desirable"):
+    """Return the share of every criterion of the shipped file, one per case, by finding."""
+    found = {}
+    for (finding, name), entry in thresholds._select(family, architecture, "scenes", expect)[0].items():
+        one = criterion(thresholds, finding, name, expect, family=family, architecture=architecture)
+        found.setdefault(finding, []).extend([one.alpha] * entry.cases)
+    return found
+
+
+@pytest.mark.parametrize(("family", "architecture"), FAMILIES)
+@pytest.mark.parametrize("expect", ["desirable", "published"])
+def test_each_shipped_finding_owns_a_ninth_of_the_error(family, architecture, expect):
+    found = shares(read_thresholds(), family, architecture, expect)
+    for alphas in found.values():
+        assert sum(alphas) == pytest.approx(0.05 / 9)
+        assert len(set(alphas)) == 1
+    assert len(found) <= 9
+
+
+@given(st.lists(st.lists(st.integers(1, 20), min_size=1, max_size=4), min_size=1, max_size=5), st.floats(0.001, 0.5))
+def test_findings_of_ones_own_sum_to_their_own_error_and_change_no_shipped_share(tmp_path_factory, findings, alpha):
+    """`findings` holds the number of cases of each criterion of each finding."""
+    lines = [f"alpha = {alpha}"]
+    for i, cases in enumerate(findings):
+        lines.append(f"[desirable.any.any.own{i}]")
+        lines += [f"c{j} = {{ at_least = 0.9, cases = {n}, {WHY} }}" for j, n in enumerate(cases)]
+    thresholds = read(tmp_path_factory.mktemp("own"), "\n".join(lines))
+    alphas = {
+        i: sum(n * criterion(thresholds, f"own{i}", f"c{j}", "desirable").alpha for j, n in enumerate(cases))
+        for i, cases in enumerate(findings)
+    }
+    assert list(alphas.values()) == pytest.approx([alpha / len(findings)] * len(findings))
+    for family, architecture in FAMILIES:
+        assert shares(thresholds, family, architecture) == shares(read_thresholds(), family, architecture)
+
+
+def test_criteria_share_the_error_of_their_finding_for_any_selection(tmp_path):
+    """2 findings; 3 criteria of mirror, and 7 cases of heads."""
     thresholds = read(tmp_path, PLAIN)
-    assert count(thresholds) == 9
-    assert criterion(thresholds, "mirror", "side", "desirable").alpha == pytest.approx(0.05 / 9)
-    assert count(thresholds, "uniter", architecture="single-stream") == 2
+    assert count(thresholds) == 10
+    assert criterion(thresholds, "mirror", "side", "desirable").alpha == pytest.approx(0.05 / 2 / 3)
+    assert criterion(thresholds, "heads", "links[people]", "desirable").alpha == pytest.approx(0.05 / 2 / 7)
+    assert count(thresholds, "uniter", architecture="single-stream") == 3
+
+
+CASES = {"heads": {f"links[{i}]": True for i in range(7)}}
+
+
+def check_cases(thresholds, cases, **more):
+    thresholds.check_cases("albef", "scenes", "desirable", cases, architecture="cross-attention", **more)
+
+
+@pytest.mark.parametrize("declared", [1, 6, 8])
+def test_a_wrong_number_of_cases_is_an_error_with_its_line(tmp_path, declared):
+    text = PLAIN.replace("cases = 7", f"cases = {declared}")
+    with pytest.raises(UsageError, match=f"line 12: heads.links declares cases = {declared}, its test has 7") as error:
+        check_cases(read(tmp_path, text), CASES)
+    assert "write cases = 7" in str(error.value)
+
+
+def test_cases_that_do_not_apply_need_not_be_declared(tmp_path):
+    some = {"heads": {f"links[{i}]": i < 7 for i in range(16)}}
+    check_cases(read(tmp_path, PLAIN), some)
+    check_cases(read(tmp_path, PLAIN), {"mirror": {"side": True}, "unlisted": {"one": True}})
+    with pytest.raises(UsageError, match="write the number that apply, at least 7"):
+        check_cases(read(tmp_path, PLAIN.replace("cases = 7", "cases = 6")), some)
+
+
+def test_a_case_with_an_entry_of_its_own_is_not_a_case_of_the_common_entry(tmp_path):
+    one, others = f'"links[0]" = {{ at_least = 0, {WHY} }}', f"links = {{ at_least = 1, cases = 6, {WHY} }}"
+    check_cases(read(tmp_path, f"[desirable.albef.any.heads]\n{one}\n{others}\n"), CASES)
+
+
+@pytest.mark.parametrize(("family", "architecture"), FAMILIES)
+def test_no_selection_makes_the_share_of_a_forgotten_count_too_large(tmp_path, family, architecture):
+    """Without `cases`, 7 cases would have had the share of one each."""
+    text = f"[desirable.any.any.heads]\nlinks = {{ at_least = 0.1, {WHY} }}\n"
+    with pytest.raises(UsageError, match="declares cases = 1"):
+        read(tmp_path, text).check_cases(family, "coco", "desirable", CASES, architecture=architecture)
 
 
 def test_a_file_extends_the_shipped_one_by_default(tmp_path):
@@ -104,13 +182,12 @@ def test_a_file_extends_the_shipped_one_by_default(tmp_path):
         thresholds, shipped = read(tmp_path, text), read_thresholds()
         changed, before = criterion(thresholds, *SHIPPED), criterion(shipped, *SHIPPED)
         assert (changed.at_least, before.at_least) == (0.7, 0.8)
-        assert changed.alpha == before.alpha == 0.05 / 27
+        assert changed.alpha == before.alpha < 0.05 / 9
         assert (
             criterion(thresholds, "coref_heads", "links_above_random[people-text_image]", "desirable").at_least == 0.05
         )
         assert criterion(thresholds, "mirror_skew", "match_side", "desirable").at_least == 0.8
         assert count(thresholds) == count(shipped)
-        assert thresholds.refused_at_most == shipped.refused_at_most
 
 
 def test_findings_of_ones_own_have_an_error_budget_of_their_own(tmp_path):
@@ -119,10 +196,10 @@ def test_findings_of_ones_own_have_an_error_budget_of_their_own(tmp_path):
     assert criterion(thresholds, "captions", "links[people]", "desirable").alpha == 0.05 / 4
     assert criterion(thresholds, *SHIPPED) == criterion(read_thresholds(), *SHIPPED)
     assert thresholds.alpha == 0.05
-    stricter = read(tmp_path, f"alpha = 0.01\nrefused_at_most = 0.25\n{OWN}")
+    stricter = read(tmp_path, f"alpha = 0.01\n{OWN}")
     assert criterion(stricter, "captions", "noticed", "desirable").alpha == 0.01 / 4
     assert criterion(stricter, *SHIPPED) == criterion(read_thresholds(), *SHIPPED)
-    assert (stricter.alpha, stricter.refused_at_most) == (0.05, 0.25)
+    assert stricter.alpha == 0.05
 
 
 def test_a_file_that_extends_nothing_has_only_its_own_entries(tmp_path):
@@ -131,11 +208,11 @@ def test_a_file_that_extends_nothing_has_only_its_own_entries(tmp_path):
         criterion(thresholds, *SHIPPED)
 
 
-def test_alpha_and_the_refused_share_default_to_the_shipped_values(tmp_path):
+def test_alpha_defaults_to_the_shipped_value(tmp_path):
     shipped = read_thresholds()
     for text in ("", 'extends = "none"\n'):
         thresholds = read(tmp_path, text)
-        assert (thresholds.alpha, thresholds.refused_at_most) == (shipped.alpha, shipped.refused_at_most)
+        assert thresholds.alpha == shipped.alpha
 
 
 def test_a_file_states_which_shipped_bounds_it_replaces(tmp_path):
@@ -163,19 +240,18 @@ def test_a_criterion_without_an_entry_is_an_error_that_names_the_table(tmp_path)
 @pytest.mark.parametrize(
     ("change", "line", "message"),
     [
-        (("at_least = 0.5", "atleast = 0.5"), 7, "no key 'atleast': did you mean at_least?"),
-        (("at_least = 0.5", 'at_least = "much"'), 7, "should be a valid number"),
-        (("at_least = 0.5", "at_least = 0.5, at_most = 1"), 7, "exactly one of at_least, at_most, within"),
-        (("at_least = 0.5, ", ""), 7, "got none"),
-        (("[0, 1]", "[1, 0]"), 12, "must have a < b"),
-        ((WHY, 'why = "short"'), 6, "at least 10 characters"),
+        (("at_least = 0.5", "atleast = 0.5"), 6, "no key 'atleast': did you mean at_least?"),
+        (("at_least = 0.5", 'at_least = "much"'), 6, "should be a valid number"),
+        (("at_least = 0.5", "at_least = 0.5, at_most = 1"), 6, "exactly one of at_least, at_most, within"),
+        (("at_least = 0.5, ", ""), 6, "got none"),
+        (("[0, 1]", "[1, 0]"), 11, "must have a < b"),
+        ((WHY, 'why = "short"'), 5, "at least 10 characters"),
         (("alpha = 0.05", "alpha = 5"), 2, "less than 1"),
-        (("cases = 7", "cases = 0"), 12, "greater than or equal to 1"),
-        (("refused_at_most", "refused"), 3, "refused"),
+        (("cases = 7", "cases = 0"), 11, "greater than or equal to 1"),
         (('"none"', '"shipped"'), 1, "Input should be 'default' or 'none'"),
-        (("desirable.albef.any", "desirable.alpef.any"), 11, "no family or architecture is called 'alpef'"),
-        (("desirable.albef.any", "desirable.two-steam.any"), 11, "did you mean two-stream"),
-        (("desirable.albef.any", '"desirable"."albef".coko'), 11, "no data set is called 'coko': did you mean coco?"),
+        (("desirable.albef.any", "desirable.alpef.any"), 10, "no family or architecture is called 'alpef'"),
+        (("desirable.albef.any", "desirable.two-steam.any"), 10, "did you mean two-stream"),
+        (("desirable.albef.any", '"desirable"."albef".coko'), 10, "no data set is called 'coko': did you mean coco?"),
     ],
 )
 def test_an_invalid_entry_is_named_with_its_line(tmp_path, change, line, message):
@@ -205,7 +281,6 @@ NAMES = {"captions": {"noticed", "links[people]", "links[animals]"}}
     "entry",
     [
         "captions.noticed",
-        "captions.competence",
         "captions.links",
         'captions."links[animals]"',
         "mirror_skew.side_accuracy",

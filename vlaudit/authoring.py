@@ -21,7 +21,17 @@ from vlaudit.measures import (
 from vlaudit.reporting.exhibits import Bars, Confusion, Curves, ExtremeSamples, HeadMap, Pairs
 from vlaudit.samples import COLORS, PHRASE_TYPES, SIDES
 from vlaudit.selection import NOUNS, SIDE_KINDS, BothWays, EveryPhrase, EverySample, OneSlot
-from vlaudit.statistics import BestOf, Change, LargestGap, LargestSpread, Last, Mean, Proportion, Trend
+from vlaudit.statistics import (
+    AboveChance,
+    BestOf,
+    Change,
+    LargestGap,
+    LargestSpread,
+    Last,
+    Mean,
+    Proportion,
+    Trend,
+)
 
 __all__ = [
     "COLORS",
@@ -29,6 +39,7 @@ __all__ = [
     "PHRASE_TYPES",
     "SIDES",
     "SIDE_KINDS",
+    "AboveChance",
     "Bars",
     "BestOf",
     "BothWays",

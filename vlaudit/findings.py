@@ -1,14 +1,13 @@
-"""Vocabulary of an audit (finding, design, case, criterion, verdict) and the decision rule.
+"""Vocabulary of an audit: finding, design, case, criterion, verdict.
 
-*Pass = the checkpoint has the stated desirable property.* A verdict is based on an interval, never on a number.
+*Pass = the checkpoint has the stated desirable property.* `vlaudit.deciding` makes the verdicts.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from statistics import NormalDist
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol, get_args, runtime_checkable
 
 from vlaudit.errors import UsageError, nearest
@@ -16,13 +15,10 @@ from vlaudit.measures.base import Measure, Requirement, Unit
 from vlaudit.models.base import Architecture, Capabilities
 from vlaudit.perturbations.base import Perturbation
 from vlaudit.selection import Selection
-from vlaudit.statistics.base import Estimate, NoEstimate, Statistic
+from vlaudit.statistics.base import Estimate, Statistic
 from vlaudit.tables import IMAGE, UNIT, Table
 
 Outcome = Literal["pass", "fail", "inconclusive", "not applicable", "error"]
-POWER = 0.8  # probability that the number of images in a message is enough
-MAX_IMAGES = 10**9
-"""Above this many images, treat the value as equal to the bound."""
 
 
 @runtime_checkable
@@ -51,6 +47,13 @@ class Exhibit(Protocol):
         ...
 
 
+NOT_REPRODUCED = (
+    "The published weakness does not reproduce: this checkpoint behaves differently from the one that the source "
+    "examined. That is no fault of the checkpoint."
+)
+"""Meaning of a failure under `--expect published`."""
+
+
 @dataclass(frozen=True)
 class Finding:
     """A published finding, as a claim about a checkpoint.
@@ -67,6 +70,10 @@ class Finding:
     published: Mapping[str, str] = field(default_factory=dict)
     exhibits: tuple[Exhibit, ...] = ()
     shown: tuple[Design, ...] = ()
+
+    def under(self, expect: Literal["desirable", "published"]) -> Finding:
+        """Return the finding with the meaning of a failure under an expectation."""
+        return self if expect == "desirable" else replace(self, failing=NOT_REPRODUCED)
 
 
 @dataclass(frozen=True)
@@ -137,7 +144,8 @@ class AuditCase:
 
     `name` is the criterion's name within the finding: the name of the test function without `test_`, followed by its
     parameters in brackets. `explanation` is the test's docstring. `statistic` is the judged estimator. `not_for` maps
-    architectures to the reason why this criterion is shown, not judged.
+    architectures to the reason why this criterion is shown, not judged. `only` names the expectation under which alone
+    it is judged: a published observation may be no desirable property, nor its opposite.
     """
 
     finding: Finding
@@ -146,6 +154,7 @@ class AuditCase:
     name: str
     explanation: str = ""
     not_for: Mapping[str, str] = field(default_factory=dict)
+    only: Literal["desirable", "published"] | None = None
 
     @property
     def id(self) -> str:
@@ -199,7 +208,8 @@ def case_name(function: str, parameters: Mapping[str, object]) -> str:
 class Criterion:
     """Bound on an estimate: exactly one of `at_least`, `at_most`, `within`; `why` gives the reason for its value.
 
-    `alpha` is the criterion's share of the suite's error rate: its interval has coverage 1 - alpha.
+    `alpha` is the criterion's share of the suite's error rate: the probability that it fails although the true value
+    meets the bound.
     """
 
     id: str
@@ -238,75 +248,21 @@ class Criterion:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Decision on one criterion, with its reason; `needed` is the number of images that would likely decide it."""
+    """Decision on one criterion, with its reason.
+
+    `estimate` carries the interval that decided; None if there is none or if an end is infinite. `power` is the
+    probability, from 0 to 1, that a run of the same size decides the criterion if the estimate is the true value.
+    `needed` is the number of images (`--limit`) with which the probability is `POWER`.
+    """
 
     criterion: Criterion
     outcome: Outcome
     reason: str
     estimate: Estimate | None = None
     needed: int | None = None
-
-
-def decide(estimate: Estimate | NoEstimate, criterion: Criterion) -> Verdict:
-    """Judge an estimate: pass if its interval is inside the bounds, fail if outside, inconclusive otherwise.
-
-    Data without an interval (no rows, one cluster, NaN) give the outcome "error" with the reason, never a pass.
-    Raises `UsageError` if the interval has a larger alpha than the criterion, because it is then too narrow.
-    """
-    if isinstance(estimate, NoEstimate):
-        return Verdict(criterion, "error", estimate.reason)
-    if estimate.alpha > criterion.alpha:
-        raise UsageError(
-            f"criterion {criterion.id}: the interval must have alpha <= {criterion.alpha:g}, got {estimate.alpha:g}"
-        )
-    low, high = criterion.bounds
-    summary = f"{estimate} against {criterion}"
-    if low <= estimate.low and estimate.high <= high:
-        return Verdict(criterion, "pass", summary, estimate)
-    if estimate.high < low or estimate.low > high:
-        return Verdict(criterion, "fail", summary, estimate)
-    needed = _needed(estimate, criterion)
-    enough = (
-        f"about {needed:,} images would decide it" if needed else "the value equals the bound, no number decides it"
-    )
-    return Verdict(criterion, "inconclusive", f"{summary}; {enough}", estimate, needed)
+    power: float | None = None
 
 
 def not_applicable(criterion: Criterion, reason: str) -> Verdict:
     """Return the verdict on a criterion that cannot be judged on this model or these data."""
     return Verdict(criterion, "not applicable", reason)
-
-
-def _needed(estimate: Estimate, criterion: Criterion) -> int | None:
-    """Return the number of clusters that decides with probability `POWER` if the value is true; None on a bound.
-
-    The half-width of an interval shrinks with the square root of the number of clusters. It must shrink to the distance
-    from the bound, less the variation of the next estimate. The number is rounded up to two digits.
-    """
-    z = NormalDist().inv_cdf
-    variation = 1 + z(POWER) / z(1 - estimate.alpha / 2)
-    shrink = max(
-        (half_width * variation / gap if gap else math.inf for half_width, gap in _crossings(estimate, criterion)),
-        default=1,
-    )
-    if estimate.clusters * min(shrink, MAX_IMAGES) ** 2 > MAX_IMAGES:
-        return None
-    needed = max(estimate.clusters * shrink**2, estimate.clusters + 1)
-    digit: int = 10 ** max(math.floor(math.log10(needed)) - 1, 0)
-    return int(math.ceil(needed / digit) * digit)
-
-
-def _crossings(estimate: Estimate, criterion: Criterion) -> Iterator[tuple[float, float]]:
-    """Yield the half-width towards, and the distance from, each bound that the interval must exclude.
-
-    If the value is between the bounds, the interval must exclude both; otherwise only the nearer one.
-    """
-    low, high = criterion.bounds
-    below, above = estimate.value - estimate.low, estimate.high - estimate.value
-    if estimate.value < low:
-        yield above, low - estimate.value
-    elif estimate.value > high:
-        yield below, estimate.value - high
-    else:
-        yield below, estimate.value - low
-        yield above, high - estimate.value

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, Protocol, runtime_checkable
+from statistics import median
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from vlaudit.measures.base import Unit
 from vlaudit.perturbations import Mirror, apply
@@ -33,10 +34,11 @@ Candidates = Sequence[Unit]
 
 
 class _OnDemand(Sequence[Unit]):
-    """Candidates that are made when they are read: most often only the first is."""
+    """Candidates that are made when they are first read: most often only the first is."""
 
     def __init__(self, make: Callable[[int], Unit], count: int) -> None:
         self._make, self._count = make, count
+        self._made: dict[int, Unit] = {}
 
     def __len__(self) -> int:
         return self._count
@@ -44,7 +46,9 @@ class _OnDemand(Sequence[Unit]):
     def __getitem__(self, index: Any) -> Any:
         if not -self._count <= index < self._count:
             raise IndexError(index)
-        return self._make(index)
+        if index not in self._made:
+            self._made[index] = self._make(index)
+        return self._made[index]
 
 
 @runtime_checkable
@@ -64,12 +68,32 @@ class Selection(Protocol):
 def with_partners(samples: Iterable[Sample]) -> Iterator[Sample]:
     """Yield every sample with its partner: the next one with another image and another caption, cyclically.
 
-    Deterministic: the order of a data set is arbitrary, and neighbours are read from disk together.
+    A sample that has a partner keeps it. Deterministic: the order of a data set is arbitrary, and neighbours are read
+    from disk together.
     """
     given = list(samples)
     for i, sample in enumerate(given):
-        after = (given[(i + step) % len(given)] for step in range(1, len(given)))
-        yield replace(sample, partner=next((other for other in after if sample.differs_from(other)), None))
+        if sample.partner is not None:
+            yield sample
+            continue
+        others = (other for other in _after(given, i) if sample.differs_from(other))
+        yield replace(sample, partner=next(others, None))
+
+
+def _after(samples: Sequence[Sample], place: int) -> Iterator[Sample]:
+    """Yield the samples after a place, cyclically."""
+    return (samples[(place + step) % len(samples)] for step in range(1, len(samples)))
+
+
+def _answers_differ(sample: Sample, slot: Slot, other: Sample) -> bool:
+    """Return whether each sample's caption is false of the other's image, as far as the annotations state."""
+    answers = {one.answer for one in other.slots if one.kind == slot.kind} - _words_true_of(sample)
+    return bool(answers) and slot.answer not in _words_true_of(other) and sample.differs_from(other)
+
+
+def _words_true_of(sample: Sample) -> set[str]:
+    """Return the answers of all slots and the labels of all regions."""
+    return {slot.answer for slot in sample.slots} | {region.label.lower() for region in sample.regions}
 
 
 @dataclass(frozen=True)
@@ -105,6 +129,9 @@ class OneSlot:
         Also hide every slot of these kinds, because its word would reveal the answer.
     flags
         Boolean facts: a name, and the answers for which it is true.
+    partner
+        "next": the partner of `with_partners`. "other answer": the next sample of which the caption is false, and
+        conversely: it has a slot of the same kind, and neither image is known to show the answer to the other's slot.
 
     Facts: `kind`, `word` (in the caption), and one per flag.
 
@@ -116,6 +143,7 @@ class OneSlot:
     hide: bool = True
     hide_kinds: tuple[str, ...] = ()
     flags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    partner: Literal["next", "other answer"] = "next"
 
     @property
     def columns(self) -> frozenset[str]:
@@ -124,14 +152,19 @@ class OneSlot:
 
     def __call__(self, samples: Iterable[Sample], seed: int) -> Iterator[Candidates]:
         """Yield the suitable slots of each sample in random order."""
-        for sample in with_partners(samples):
+        given = list(samples)
+        for place, sample in enumerate(with_partners(given)):
             slots = [slot for slot in sample.slots if self._fits(slot)]
             order = generator(seed, "one slot", sample.id).permutation(len(slots))
             if slots:
-                yield _OnDemand(partial(self._nth, sample, [slots[i] for i in order]), len(slots))
+                yield _OnDemand(partial(self._nth, given, place, sample, [slots[i] for i in order]), len(slots))
 
-    def _nth(self, sample: Sample, slots: Sequence[Slot], index: int) -> Unit:
-        return self._unit(sample, slots[index])
+    def _nth(self, given: Sequence[Sample], place: int, sample: Sample, slots: Sequence[Slot], index: int) -> Unit:
+        slot = slots[index]
+        if self.partner == "other answer":
+            others = (other for other in _after(given, place) if _answers_differ(sample, slot, other))
+            sample = replace(sample, partner=next(others, None))
+        return self._unit(sample, slot)
 
     def _fits(self, slot: Slot) -> bool:
         return (
@@ -155,8 +188,10 @@ class OneSlot:
 class BothWays:
     """Each unit of another selection twice, with its image and with the mirror image, so that both sides are balanced.
 
-    Fact in addition to those of `selection`: `third`, the third of the image with the centre of the slot's regions
-    ("" without regions).
+    Facts in addition to those of `selection`, both about the centre of the slot's regions ("" without regions):
+    `third`, the third of the image from left to right; `half`, "upper" or "lower". The halves meet at the median height
+    of the first candidates, because photographs and scenes show few objects in the upper third, so that thirds of the
+    height would compare a handful of images with the others.
     """
 
     selection: OneSlot
@@ -164,37 +199,48 @@ class BothWays:
     @property
     def columns(self) -> frozenset[str]:
         """Names of the facts."""
-        return self.selection.columns | {"third"}
+        return self.selection.columns | {"third", "half"}
 
     def __call__(self, samples: Iterable[Sample], seed: int) -> Iterator[Candidates]:
         """Yield the original candidates, then the mirrored ones."""
-        for units in self.selection(samples, seed):
-            yield _OnDemand(partial(_original, units), len(units))
+        found = list(self.selection(samples, seed))
+        places = (center(units[0].sample) for units in found)
+        split = median([place[1] for place in places if place is not None] or [0.5])
+        for units in found:
+            yield _OnDemand(partial(_original, units, split), len(units))
             if units[0].sample.image is not None:
-                yield _OnDemand(partial(_mirrored, units), len(units))
+                yield _OnDemand(partial(_mirrored, units, split), len(units))
 
 
-def _original(units: Candidates, index: int) -> Unit:
+def _original(units: Candidates, split: float, index: int) -> Unit:
     unit = units[index]
-    return _placed(unit, unit.sample, "original")
+    return _placed(unit, unit.sample, split, "original")
 
 
-def _mirrored(units: Candidates, index: int) -> Unit:
+def _mirrored(units: Candidates, split: float, index: int) -> Unit:
     unit = units[index]
-    return _placed(unit, apply([Mirror()], unit.sample, unit.seed), "mirrored")  # nothing is drawn
+    return _placed(unit, apply([Mirror()], unit.sample, unit.seed), split, "mirrored")  # nothing is drawn
 
 
-def _placed(unit: Unit, sample: Sample, name: str) -> Unit:
-    return Unit(f"{unit.id}:{name}", sample, {**(unit.facts or {}), "third": third(sample)})
+def _placed(unit: Unit, sample: Sample, split: float, name: str) -> Unit:
+    place = center(sample)
+    half = "" if place is None else "upper" if place[1] < split else "lower"
+    return Unit(f"{unit.id}:{name}", sample, {**(unit.facts or {}), "third": third(sample), "half": half})
 
 
 def third(sample: Sample) -> str:
     """Return the third of the image with the centre of the tested slot's regions; "" without regions."""
+    place = center(sample)
+    return "" if place is None else THIRDS[min(int(3 * place[0]), 2)]
+
+
+def center(sample: Sample) -> tuple[float, float] | None:
+    """Return the mean centre (x, y) of the tested slot's regions, as shares of the image's size; None without any."""
     slot = sample.asked_slot
     if slot is None or not slot.region_ids or sample.image is None:
-        return ""
-    centres = [sample.region(name).box.center[0] for name in slot.region_ids]
-    return THIRDS[min(int(3 * sum(centres) / len(centres) / sample.image.width), 2)]
+        return None
+    x, y = zip(*(sample.region(name).box.center for name in slot.region_ids), strict=True)
+    return sum(x) / len(x) / sample.image.width, sum(y) / len(y) / sample.image.height
 
 
 @dataclass(frozen=True)

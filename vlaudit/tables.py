@@ -21,21 +21,29 @@ class Table:
     """Table of one design: the columns `unit_id` and `image_id`, the facts of the units and the measured values.
 
     `planned` is the number of selected units, `len(table)` that of measured units. `refused` counts the others by
-    reason.
+    reason. `unanswered` has one row per unit that the model refused, with `unit_id`, `image_id` and the facts of the
+    unit: these units count in verdicts with their worst value, because a model must not pass by refusing.
     """
 
     frame: pl.DataFrame
     planned: int
     refused: Mapping[str, int] = field(default_factory=dict)
+    unanswered: pl.DataFrame = field(default_factory=pl.DataFrame)
 
     @classmethod
-    def of(cls, rows: Sequence[Mapping[str, Any]], *, refused: Counter[str] | None = None) -> Table:
-        """Return a table of rows with equal columns; raise `DataError` without `unit_id` and `image_id`."""
+    def of(
+        cls,
+        rows: Sequence[Mapping[str, Any]],
+        *,
+        refused: Counter[str] | None = None,
+        unanswered: Sequence[Mapping[str, Any]] = (),
+    ) -> Table:
+        """Return a table of rows with equal columns; raise `DataError` without `unit_id` and `image_id`.
+
+        `refused` counts the units of `unanswered` as well.
+        """
         refused = refused or Counter()
-        frame = pl.DataFrame([dict(row) for row in rows], infer_schema_length=None)
-        if len(frame) and not {UNIT, IMAGE} <= set(frame.columns):
-            raise DataError(f"a table must have the columns {UNIT} and {IMAGE}, got {frame.columns}")
-        return cls(frame, len(rows) + sum(refused.values()), refused)
+        return cls(_frame(rows), len(rows) + sum(refused.values()), refused, _frame(unanswered))
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -53,5 +61,12 @@ class Table:
         return self[IMAGE]
 
     def where(self, mask: Shaped[np.ndarray, "rows"]) -> Table:
-        """Return the table of the rows with a true mask; the counts of planned and refused units stay."""
-        return Table(self.frame.filter(pl.Series(mask)), self.planned, self.refused)
+        """Return the table of the rows with a true mask; the counts and the unanswered units stay."""
+        return Table(self.frame.filter(pl.Series(mask)), self.planned, self.refused, self.unanswered)
+
+
+def _frame(rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
+    frame = pl.DataFrame([dict(row) for row in rows], infer_schema_length=None)
+    if len(frame) and not {UNIT, IMAGE} <= set(frame.columns):
+        raise DataError(f"a table must have the columns {UNIT} and {IMAGE}, got {frame.columns}")
+    return frame

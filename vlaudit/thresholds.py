@@ -4,11 +4,12 @@ One table per model, data set and finding: `[desirable.albef.scenes.text_dominan
 architecture ("two-stream") or "any", the data key a data set or "any". The more specific table wins, entry by entry:
 family before architecture before "any", then data set before "any". An entry is a criterion,
 `vision_effect = { at_least = 0.2, why = "..." }`, with exactly one of `at_least`, `at_most`, `within = [a, b]`, and
-`cases = N` if the test is parametrized N times. `competence` is not a criterion: it states the accuracy below which the
-finding's criteria do not apply.
+`cases = N` if N parametrizations of the test apply.
 
-A user's file extends the shipped one (`extends = "default"`): each of its entries replaces all shipped entries of the
-same name. Criteria that the shipped file lacks share an error budget of their own.
+Each of the suite's `FINDINGS` findings owns an equal part of the error `alpha`, and its criteria own equal parts of
+that. A user's file extends the shipped one (`extends = "default"`): each of its entries replaces all shipped entries of
+the same name. Criteria that the shipped file lacks share a budget of their own in the same way: first equally among
+their findings, then among the criteria of each.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ from vlaudit.statistics.shares import share
 from vlaudit.toml_files import line_of, parse, read_text
 
 ANY = "any"
-COMPETENCE = "competence"
+FINDINGS = 9
+"""Number of findings that share the suite's error, including those whose audits are yet to be written."""
 SIMILAR = 0.8
 """Similarity, 0 to 1, from which an unknown name counts as a misspelt one."""
 Expect = Literal["desirable", "published"]
@@ -67,7 +69,6 @@ class _File(BaseModel):
 
     extends: Literal["default", "none"] = "default"
     alpha: float = Field(default=0.05, gt=0, lt=1)
-    refused_at_most: float = Field(default=0.5, gt=0, le=1)
     desirable: Tables = {}
     published: Tables = {}
     known_failures: list[KnownFailure] = []
@@ -115,15 +116,13 @@ class _Source:
 
 @dataclass(frozen=True)
 class Thresholds:
-    """The bounds of a run. `alpha` is the error of the whole suite, shared equally by the shipped criteria.
+    """The bounds of a run. `alpha` is the error of the whole suite, shared as the module describes.
 
     A user's own criteria share the `alpha` of their file instead, so they change no shipped criterion's share.
-    `refused_at_most` is the share of units that may be refused before a criterion becomes an error.
     """
 
     source: str
     alpha: float
-    refused_at_most: float
     _shipped: _Source | None
     _own: _Source | None
 
@@ -135,38 +134,41 @@ class Thresholds:
         `criterion` may include a parametrization, `links_above_random[people]`; an entry with that exact name replaces
         the one for all cases. Raises `UsageError` if no file has an entry.
         """
-        shipped, own = self._select(family, architecture, data, expect)
-        exact, all_cases = (finding, criterion), (finding, criterion.partition("[")[0])
-        full_name = f"{finding}.{criterion}"
-        entry = own.get(exact) or own.get(all_cases) or shipped.get(exact) or shipped.get(all_cases)
-        if entry is None:
+        found = self.find_criterion(family, data, finding, criterion, expect, architecture=architecture)
+        if found is None:
             raise UsageError(
-                f"thresholds {self.source}: no entry for {full_name} ({family}, {architecture}, on {data}, {expect}); "
-                f"add one under [{expect}.{family}.{data}.{finding}]"
+                f"thresholds {self.source}: no entry for {finding}.{criterion} ({family}, {architecture}, on {data}, "
+                f"{expect}); add one under [{expect}.{family}.{data}.{finding}]"
             )
-        if exact in shipped or all_cases in shipped:
-            return entry.criterion(full_name, share(self.alpha, _cases(shipped)))
-        alpha = self._own.file.alpha if self._own else self.alpha
-        return entry.criterion(full_name, share(alpha, _cases(_without(own, shipped))))
+        return found
 
-    def competence(
-        self, family: str, data: str, finding: str, expect: str = "desirable", *, architecture: str
-    ) -> float | None:
-        """Return the least accuracy, unperturbed, at which a finding's criteria apply; None if there is no bound."""
+    def find_criterion(
+        self, family: str, data: str, finding: str, criterion: str, expect: str, *, architecture: str
+    ) -> Criterion | None:
+        """Return the same as `criterion`, or None if no file has an entry."""
         shipped, own = self._select(family, architecture, data, expect)
-        entry = (shipped | own).get((finding, COMPETENCE))
-        return None if entry is None or entry.at_least is None else float(entry.at_least)
+        names = _entry_names(finding, criterion)
+        entry = next((entries[name] for entries in (own, shipped) for name in names if name in entries), None)
+        if entry is None:
+            return None
+        if names[0] in shipped or names[1] in shipped:
+            alpha = share(self.alpha / FINDINGS, _cases(shipped, finding))
+        else:
+            own = _without(own, shipped)
+            budget = self._own.file.alpha if self._own else self.alpha
+            alpha = share(share(budget, len({name for name, _ in own})), _cases(own, finding))
+        return entry.criterion(f"{finding}.{criterion}", alpha)
 
     def count(self, family: str, data: str, expect: str, *, architecture: str) -> int:
         """Return m, the number of criteria that share `alpha`; every case of a parametrized test counts."""
         shipped, own = self._select(family, architecture, data, expect)
-        return _cases(shipped if self._shipped else own)
+        return sum(entry.cases for entry in (shipped if self._shipped else own).values())
 
     def replaces(self, family: str, data: str, finding: str, criterion: str, expect: str, *, architecture: str) -> bool:
         """Return whether the user's file replaces the bound of a shipped criterion."""
         if self._own is None:
             return False
-        names = {(finding, criterion), (finding, criterion.partition("[")[0])}
+        names = set(_entry_names(finding, criterion))
         selected = (file.select(family, architecture, data, expect) for file in (self._own.file, _shipped().file))
         return all(names & entries.keys() for entries in selected)
 
@@ -192,11 +194,46 @@ class Thresholds:
                 notes[self._own.report_unknown(key[:-1], f"no collected audit has a finding {finding!r}", criteria)] = (
                     None
                 )
-            elif not _matches(criterion, names := criteria[finding] | {COMPETENCE}):
+            elif not _matches(criterion, names := criteria[finding]):
                 message = f"finding {finding} has no criterion {criterion!r}"
                 complete = finding in _all_criteria(self._shipped, {})
                 notes[self._own.report_unknown(key, message, names, complete=complete)] = None
         return list(notes)
+
+    def check_cases(
+        self, family: str, data: str, expect: str, cases: Mapping[str, Mapping[str, bool]], *, architecture: str
+    ) -> None:
+        """Raise `UsageError`, with line, for an entry whose `cases` differ from the collected parametrizations.
+
+        `cases` maps each finding to all its collected criteria, selected or not, and these to whether they apply to the
+        family. An entry must declare at least the cases that apply, because its criteria would otherwise have too large
+        a share of the error, and at most those that exist.
+        """
+        shipped, own = self._select(family, architecture, data, expect)
+        for finding, applies in cases.items():
+            names = {name: _entry_names(finding, name) for name in applies}
+            for (_, criterion), entry in _of_finding(shipped | own, finding):
+                read_by = [
+                    name
+                    for name, (exact, all_cases) in names.items()
+                    if (finding, criterion) == (exact if exact in shipped | own else all_cases)
+                ]
+                least = sum(applies[name] for name in read_by)
+                if read_by and not least <= entry.cases <= len(read_by):
+                    raise self._error_at(
+                        (expect, finding, criterion),
+                        f"{finding}.{criterion} declares cases = {entry.cases}, its test has {len(read_by)}; write "
+                        + (f"cases = {least}" if least == len(read_by) else f"the number that apply, at least {least}"),
+                        entry,
+                    )
+
+    def _error_at(self, name: tuple[str, str, str], message: str, entry: _Entry) -> UsageError:
+        """Return an error with the file and line of an entry, given its expectation, finding and criterion."""
+        for source in self._sources():
+            for key, one in source.file.entries():
+                if one is entry and (key[0], *key[3:]) == name:
+                    return source.error(key, message)
+        return UsageError(f"--thresholds {self.source}: {message}")
 
     def _sources(self) -> list[_Source]:
         return [source for source in (self._own, self._shipped) if source is not None]
@@ -221,13 +258,13 @@ def read_thresholds(
     """
     shipped = _shipped()
     if path is None:
-        return Thresholds(shipped.name, shipped.file.alpha, shipped.file.refused_at_most, shipped, None)
+        return Thresholds(shipped.name, shipped.file.alpha, shipped, None)
     own = _read(str(path), read_text(path, f"--thresholds {path}"))
     models = {ANY, *known_families(), *get_args(Architecture), *known_models}
     _check_keys(own, models, {ANY, *datasets.names(), *known_data})
     if own.file.extends == "none":
-        return Thresholds(own.name, own.file.alpha, own.file.refused_at_most, None, own)
-    return Thresholds(own.name, shipped.file.alpha, own.file.refused_at_most, shipped, own)
+        return Thresholds(own.name, own.file.alpha, None, own)
+    return Thresholds(own.name, shipped.file.alpha, shipped, own)
 
 
 def shipped_text() -> str:
@@ -286,14 +323,19 @@ def _matches(criterion: str, names: AbstractSet[str]) -> bool:
     return criterion in cases or (not cases and all_cases in names)
 
 
+def _entry_names(finding: str, criterion: str) -> tuple[tuple[str, str], tuple[str, str]]:
+    """Return the keys of the entry of exactly this case and of the entry of all cases."""
+    return (finding, criterion), (finding, criterion.partition("[")[0])
+
+
 def _without(own: Entries, shipped: Entries) -> Entries:
     """Return the user's entries that replace no shipped one."""
-    return {
-        (finding, criterion): entry
-        for (finding, criterion), entry in own.items()
-        if (finding, criterion) not in shipped and (finding, criterion.partition("[")[0]) not in shipped
-    }
+    return {key: entry for key, entry in own.items() if not shipped.keys() & set(_entry_names(*key))}
 
 
-def _cases(entries: Entries) -> int:
-    return sum(entry.cases for (_, criterion), entry in entries.items() if criterion != COMPETENCE) or 1
+def _of_finding(entries: Entries, finding: str) -> list[tuple[tuple[str, str], _Entry]]:
+    return [(key, entry) for key, entry in entries.items() if key[0] == finding]
+
+
+def _cases(entries: Entries, finding: str) -> int:
+    return sum(entry.cases for _, entry in _of_finding(entries, finding))

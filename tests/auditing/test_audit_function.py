@@ -8,13 +8,12 @@ from pathlib import Path
 import pytest
 
 import vlaudit
-from vlaudit.auditing.judging import fails
 from vlaudit.auditing.models import Models
 from vlaudit.auditing.options import ModelOptions
 from vlaudit.auditing.sources import find_cases
 from vlaudit.errors import AdapterError, UsageError, VlauditError
 from vlaudit.models.toy import BlindToy, GroundedToy
-from vlaudit.reporting.document import RunDocument
+from vlaudit.reporting.document import RunDocument, fails
 
 pytest_plugins = ["pytester"]
 
@@ -141,23 +140,26 @@ def test_a_result_passes_as_the_exit_code_says(run, pytester):
 
 
 @pytest.mark.parametrize(
-    ("outcome", "known", "ungated", "gated"),
+    ("outcome", "as_known", "ungated", "gated"),
     [
         ("pass", None, False, False),
         ("fail", None, True, True),
         ("error", None, True, True),
         ("inconclusive", None, False, True),
         ("not applicable", None, False, False),
-        ("pass", "known", True, True),
-        ("fail", "known", False, False),
-        ("error", "known", True, True),
-        ("inconclusive", "known", False, False),
-        ("not applicable", "known", False, False),
+        ("pass", True, False, False),
+        ("pass", False, True, True),
+        ("fail", True, False, False),
+        ("fail", False, True, True),
+        ("error", False, True, True),
+        ("inconclusive", True, False, False),
+        ("inconclusive", False, True, True),
+        ("not applicable", True, False, False),
     ],
 )
-def test_what_fails_a_run(outcome, known, ungated, gated):
-    assert fails(outcome, gate=False, known=known) is ungated
-    assert fails(outcome, gate=True, known=known) is gated
+def test_what_fails_a_run(outcome, as_known, ungated, gated):
+    assert fails(outcome, gate=False, as_known=as_known) is ungated
+    assert fails(outcome, gate=True, as_known=as_known) is gated
 
 
 def test_a_model_object_is_audited_like_its_name(run):

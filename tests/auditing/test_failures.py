@@ -3,14 +3,14 @@
 import subprocess
 import sys
 import types
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 
 import vlaudit
 import vlaudit.authoring as va
 from vlaudit.auditing.cases import cases_of
-from vlaudit.errors import UsageError
+from vlaudit.errors import RefusedSample, UsageError
 from vlaudit.models.toy import GroundedToy
 from vlaudit.perturbations import Blank
 
@@ -30,12 +30,14 @@ def module(**tests):
     return made
 
 
-def audited(tmp_path, model, **tests):
+def audited(tmp_path, model, *, gate=False, **tests):
     names = "\n".join(
         f'{name.removeprefix("test_")} = {{ at_least = 0.5, why = "a caption must fit its image" }}' for name in tests
     )
     (tmp_path / "own.toml").write_text(f"[desirable.any.any.own]\n{names}\n")
-    return vlaudit.audit(model, audits=[module(**tests)], thresholds=tmp_path / "own.toml", limit=12, batch_size=4)
+    return vlaudit.audit(
+        model, audits=[module(**tests)], thresholds=tmp_path / "own.toml", limit=12, batch_size=4, gate=gate
+    )
 
 
 class Breaking(GroundedToy):
@@ -128,3 +130,45 @@ def test_two_marks_on_one_test_are_refused():
 def test_a_mark_with_wrong_arguments_names_their_types(arguments):
     with pytest.raises(UsageError, match=r"got \((Finding, Design|Design, Finding, Mean)\)"):
         cases_of(module(test_x=arguments))
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Refuses all samples but a few, for several reasons."""
+
+    kept: tuple[int, ...] = ()
+    drawn_for = "image_id"
+
+    def __call__(self, sample, rng):
+        number = int(sample.image_id.split("-")[-1])
+        if number in self.kept:
+            return sample
+        raise RefusedSample(sample.id, f"reason {min(number, 4)}")
+
+
+@pytest.mark.parametrize("gate", [False, True])
+def test_what_the_data_cannot_ask_is_not_applicable_with_the_three_most_common_reasons(tmp_path, gate):
+    design = replace(DESIGN, conditions={"plain": (Refused(),)})
+    result = audited(tmp_path, GroundedToy(), test_x=(FINDING, design, va.Mean("plain.p")), gate=gate)
+    record = result.verdicts["toy-grounded"]["own.x"]
+    assert record.outcome == "not applicable"
+    assert record.reason == (
+        "none of the 12 units can be measured in these data: 8 because reason 4; 1 because reason 0; 1 because reason 1"
+    )
+    assert result.document.findings[0].status == "not audited"
+    assert not result.passed
+
+
+def test_most_units_refused_by_the_data_are_no_error(tmp_path):
+    design = replace(DESIGN, conditions={"plain": (Refused((1, 5, 7)),)})
+    result = audited(tmp_path, GroundedToy(), test_x=(FINDING, design, va.Mean("plain.p")))
+    assert result.verdicts["toy-grounded"]["own.x"].outcome in ("pass", "inconclusive")
+
+
+@pytest.mark.parametrize("statistic", [va.Mean("plain.p"), va.Mean("plain.score"), va.BestOf("plain.p")])
+def test_one_image_is_too_few_and_no_error(tmp_path, statistic):
+    """A phrase type on exactly one image was an error of its criterion."""
+    design = replace(DESIGN, conditions={"plain": (Refused((5,)),)})
+    result = audited(tmp_path, GroundedToy(), test_x=(FINDING, design, statistic))
+    record = result.verdicts["toy-grounded"]["own.x"]
+    assert record.outcome == "inconclusive", record.reason

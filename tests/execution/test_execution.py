@@ -9,7 +9,8 @@ import torch
 from hypothesis import given, settings
 
 from vlaudit.errors import RefusedSample
-from vlaudit.execution.plan import plan, unit_requests
+from vlaudit.execution.parts import Parts
+from vlaudit.execution.plan import plan, plan_parts
 from vlaudit.execution.run import run
 from vlaudit.findings import Design
 from vlaudit.measures import WordProbability
@@ -242,10 +243,25 @@ def test_conditions_are_made_once_per_unit():
             return sample
 
     design = matching(changes=((Noting(),),))
-    posed = unit_requests(design, samples(), 0)
-    plans = [plan([design], samples(), GroundedToy(), 0, lambda _: posed) for _ in range(2)]
+    parts = Parts(samples(), 0, keep=True)
+    plans = [list(plan_parts([design], parts, GroundedToy())) for _ in range(2)]
     assert made == ["s0", "s1", "s2", "s3"]
-    assert plans[0] == plans[1] == plan([design], samples(), GroundedToy(), 0)
+    assert plans[0] == plans[1] == [plan([design], samples(), GroundedToy(), 0)]
+
+
+@given(st.integers(1, 12), st.integers(1, 5))
+def test_parts_give_the_rows_of_one_plan(count, images):
+    toy, designs = GroundedToy(), [matching(), masses(), matching("again")]
+    whole = run(plan(designs, samples(count), toy, 0), toy, batch_size=3)
+    parts = list(plan_parts(designs, Parts(samples(count), 0, images=images), toy))
+    done = run(parts, toy, batch_size=3)
+    assert [one.share for one in parts] == sorted({one.share for one in parts})
+    assert parts[-1].share == 1
+    assert (done.requested, done.units) == (whole.requested, whole.units)
+    assert whole.passes <= done.passes  # the four pictures recur in later parts
+    for name, table in whole.tables.items():
+        assert done.tables[name].frame.equals(table.frame)
+        assert (done.tables[name].planned, done.tables[name].refused) == (table.planned, table.refused)
 
 
 def test_readings_that_the_model_lacks_are_refused_with_the_reason():
@@ -305,3 +321,30 @@ def test_masked_words_run_too():
     assert table["plain.answer"].tolist() == ["dog"]
     assert table["plain.correct"].tolist() == [True]
     assert set(table.frame.columns) == design.columns
+
+
+def test_no_samples_give_an_empty_plan():
+    assert plan([matching()], [], GroundedToy(), 0).inputs == ()
+
+
+@dataclass(frozen=True)
+class Named:
+    """A perturbation with a `repr` that hides its setting."""
+
+    word: str
+    drawn_for = None
+
+    def __repr__(self):
+        return "Named()"
+
+    def __call__(self, sample, rng):
+        return replace(sample, caption=f"{sample.caption} {self.word}")
+
+
+def test_perturbations_that_differ_are_never_taken_for_each_other():
+    changes = {"a": (Named("red"),), "b": (Named("blue"),), "c": (Named("red"), Named("blue"))}
+    (one,) = Parts(samples(1), 0).requests(Design("named", Slots(), changes, MatchOf()), 0)
+    added = {
+        name: request.sample.caption.removeprefix(one.unit.sample.caption) for name, request in one.requests.items()
+    }
+    assert added == {"a": " red", "b": " blue", "c": " red blue"}

@@ -63,6 +63,32 @@ def test_equal_attention_on_every_token_gives_equal_shares_per_token():
     assert row["image_share_token"] == pytest.approx(0.5)
 
 
+@settings(deadline=None, max_examples=25)
+@given(st.integers(1, 30), st.integers(1, 30), st.floats(0.01, 100))
+def test_the_share_per_token_has_the_odds_of_one_image_token_against_one_word(words, regions, odds):
+    """Uniform attention (odds 1) is at one half, however many tokens either modality has."""
+    trace = trace_of(words, regions)
+    text, image = (
+        torch.full_like(array, value) for array, value in zip(trace.arrays.values(), (0.01, 0.01), strict=True)
+    )
+    row = measure(Trace("key", dict(zip(trace.arrays, (text, image * odds), strict=True)), trace.text, trace.image))
+    assert row["image_share_token"] == pytest.approx(odds / (1 + odds), rel=1e-4)
+
+
+def test_without_any_attention_on_words_and_regions_the_share_is_none():
+    trace = trace_of(3, 4)
+    arrays = {reading: torch.zeros_like(array) for reading, array in trace.arrays.items()}
+    row = measure(Trace("key", arrays, trace.text, trace.image))
+    assert row["image_share"] == row["image_share_token"] == 0
+
+
+def test_attention_that_is_no_number_gives_a_share_that_is_none():
+    trace = trace_of(3, 4)
+    arrays = {reading: torch.full_like(array, float("nan")) for reading, array in trace.arrays.items()}
+    row = measure(Trace("key", arrays, trace.text, trace.image))
+    assert np.isnan([row["image_share"], row["image_share_token"]]).all()
+
+
 def test_a_blind_model_has_no_share_of_the_image():
     readings = frozenset({Attention("text", "text"), Attention("text", "image")})
     blind, grounded = ((toy.forward([ForwardRequest(SAMPLE, readings)])[0]) for toy in (BlindToy(), GroundedToy()))

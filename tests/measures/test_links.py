@@ -70,13 +70,39 @@ def test_uniform_attention_links_nothing_above_random(left, top, width, height):
     assert found["linked"].shape == (2, 3)
     np.testing.assert_allclose(found["linked"], width * height / PATCH**2 / 65, rtol=1e-5)
     np.testing.assert_allclose(found["excess"], 0, atol=1e-6)
+    np.testing.assert_array_equal(found["above"], 0.5)
 
 
 @pytest.mark.parametrize("direction", ["text_image", "image_text"])
 def test_uniform_attention_over_regions_links_nothing_above_random(direction):
     unit = unit_of()
     shape = (len(TEXT), 4) if direction == "text_image" else (4, len(TEXT))
-    np.testing.assert_allclose(row(direction, uniform(*shape), unit, regions(unit.sample))["excess"], 0, atol=1e-6)
+    found = row(direction, uniform(*shape), unit, regions(unit.sample))
+    np.testing.assert_allclose(found["excess"], 0, atol=1e-6)
+    np.testing.assert_array_equal(found["above"], 0.5)
+
+
+@some
+@given(st.integers(0, 999), st.floats(1e-4, 1.0))
+def test_the_share_of_partners_below_does_not_depend_on_the_scale_of_attention(seed, scale):
+    """As with more keys under the same softmax; against a count over the partners."""
+    unit = unit_of(1)
+    attention = torch.rand(2, 3, 4, len(TEXT), generator=torch.Generator().manual_seed(seed)).softmax(-1)
+    found, smaller = (row("image_text", a, unit, regions(unit.sample)) for a in (attention, attention * scale))
+    np.testing.assert_array_equal(found["above"], smaller["above"])
+    mat, dog, tree = (attention[:, :, 2, tokens].mean(-1) for tokens in (slice(5, 7), slice(1, 4), slice(8, 10)))
+    expected = ((mat > dog).float() + (mat > tree).float()) / 2
+    np.testing.assert_array_equal(found["above"], expected)
+
+
+def test_every_other_region_is_a_partner_of_its_own():
+    """The dog's region is above the mat's and below the tree's: half, whatever the mean of the two is."""
+    unit = unit_of()
+    attention = torch.zeros(1, 1, len(TEXT), 4)
+    attention[..., 1], attention[..., 2], attention[..., 3] = 0.2, 0.1, 0.7
+    found = row("text_image", attention, unit, regions(unit.sample))
+    assert found["above"].item() == 0.5
+    assert found["random"].item() == pytest.approx(0.4)
 
 
 def test_a_head_that_looks_at_the_box_is_found():
@@ -88,6 +114,7 @@ def test_a_head_that_looks_at_the_box_is_found():
     found = row("text_image", attention, unit, axis)
     assert found["linked"][1, 2] == pytest.approx(1)
     assert found["random"][1, 2] < 0.2
+    assert found["above"][1, 2] == 1
     assert np.unravel_index(found["excess"].argmax(), (2, 3)) == (1, 2)
 
 
@@ -132,6 +159,8 @@ def test_shifted_places_lie_inside_and_apart(left, top, width, height):
         assert place.area == pytest.approx(box.area)
     if 2 * box.width > SIDE and 2 * box.height > SIDE:
         assert not places
+    if max(box.left, SIDE - box.right) > box.width + 2:
+        assert {place[0].top for place in places} == {box.top}  # a usual height gives no link
 
 
 def test_places_belong_to_the_unit():

@@ -49,8 +49,9 @@ def reduction(sample, rows, condition="shown"):
 def test_the_row_is_that_of_the_tested_slot_among_several_hidden_words():
     rows = [[0.7, 0.2, 0.1], [0.1, 0.3, 0.6]]
     one, other = WordProbability().reduce([reduction(BOTH.asking(SLOTS[i]), rows) for i in (0, 2)])
-    assert one == {"p": pytest.approx(0.7), "answer": "red", "truth": "red", "correct": True}
-    assert other == {"p": pytest.approx(0.3), "answer": "green", "truth": "blue", "correct": False}
+    third = pytest.approx(1 / 3)
+    assert one == {"p": pytest.approx(0.7), "answer": "red", "truth": "red", "correct": True, "chance": third}
+    assert other == {"p": pytest.approx(0.3), "answer": "green", "truth": "blue", "correct": False, "chance": third}
 
 
 def test_a_slot_is_found_again_after_its_clause_moved():
@@ -74,7 +75,9 @@ def test_the_choices_are_those_of_the_slot_and_batches_may_mix_them():
         reduction(SAMPLE.hiding(SLOTS[1]).asking(SLOTS[1]), [[0.9, 0.1]]),
     ]
     assert [WordProbability().readings(one.sample) for one in reductions] == [{Words(COLORS)}, {Words(SIDES)}]
-    assert [numbers["answer"] for numbers in WordProbability().reduce(reductions)] == ["blue", "left"]
+    found = WordProbability().reduce(reductions)
+    assert [numbers["answer"] for numbers in found] == ["blue", "left"]
+    assert [numbers["chance"] for numbers in found] == [1 / 3, 1 / 2]
 
 
 @pytest.mark.parametrize("measure", [WordProbability(), SideProbability()], ids=repr)
@@ -120,6 +123,18 @@ def test_probabilities_are_those_of_the_model_and_sameness_is_of_answers(one, ot
     assert set(WordProbability().row(Unit("u", hidden), {"gray": gray})) == WordProbability().columns(["gray"])
 
 
+@pytest.mark.parametrize(("one", "other", "share"), [(0.3, 0.2, 1), (0.2, 0.3, 0), (0.2, 0.2, 0.5), (0.0, 0.0, 0.5)])
+def test_the_true_word_is_compared_between_conditions_and_a_tie_counts_half(one, other, share):
+    """The other choices do not matter: a model may answer neither correctly."""
+    hidden = SAMPLE.hiding(SLOTS[0]).asking(SLOTS[0])
+    measure = WordProbability(preferred={"own_preferred": ("own", "other")})
+    assert measure.named == {"own", "other"}
+    found = measure.reduce([reduction(hidden, [[p, 0.6, 0.1]]) for p in (one, other)])
+    row = measure.row(Unit("u", hidden), dict(zip(("own", "other"), found, strict=True)))
+    assert row["own_preferred"] == share
+    assert set(row) == measure.columns(["own", "other"])
+
+
 def sides(original, mirrored):
     """The row of a sample whose image is mirrored, from the probabilities of left and right."""
     hidden = SAMPLE.hiding(SLOTS[1]).asking(SLOTS[1])
@@ -134,20 +149,30 @@ def sides(original, mirrored):
 def test_the_mirror_image_has_the_other_side_for_its_truth():
     row = sides([0.8, 0.2], [0.3, 0.7])
     assert (row["original.truth"], row["mirrored.truth"]) == ("left", "right")
-    assert (row["accuracy"], row["flips"], row["left"]) == (1, True, 0.5)
+    assert (row["accuracy"], row["flips"]) == (1, True)
+    assert row["left"] == pytest.approx((0.8 + 0.3) / 2)
     assert row["mirrored.p"] == pytest.approx(0.7)
     assert row["mirrored.p_left"] == pytest.approx(0.3)
 
 
 def test_a_habit_is_right_half_the_time_and_never_flips():
     row = sides([0.8, 0.2], [0.9, 0.1])
-    assert (row["accuracy"], row["flips"], row["left"]) == (0.5, False, 1.0)
+    assert (row["accuracy"], row["flips"]) == (0.5, False)
+    assert row["left"] == pytest.approx(0.85)
+
+
+def test_the_preferred_side_is_read_from_probabilities_among_both_sides():
+    """Answers alone would show no preference here, or a total one; a vocabulary has further words."""
+    assert sides([0.9, 0.1], [0.45, 0.55])["left"] == pytest.approx(0.675)
+    assert sides([0.51, 0.49], [0.51, 0.49])["left"] == pytest.approx(0.51)
+    assert sides([0.2, 0.2], [0.01, 0.03])["left"] == pytest.approx((0.5 + 0.25) / 2)
+    assert sides([0.0, 0.0], [0.0, 0.0])["left"] == 0.5
 
 
 def test_a_control_that_tests_another_word_has_no_sides():
     hidden = BOTH.asking(SLOTS[0])
     (found,) = SideProbability().reduce([reduction(hidden, [[0.7, 0.2, 0.1], [0.1, 0.3, 0.6]], "plain")])
-    assert set(found) == {"p", "answer", "truth", "correct"}
+    assert set(found) == {"p", "answer", "truth", "correct", "chance"}
 
 
 def scores(**values):
@@ -161,12 +186,13 @@ def scores(**values):
 
 @some
 @given(st.floats(-30, 30), st.floats(-30, 30))
-def test_matches_are_compared_by_score_and_a_tie_is_no_preference(one, other):
+def test_matches_are_compared_by_score_and_a_tie_counts_half(one, other):
     measure = MatchProbability({"own": ("a", "b")}, {"change": ("a", "b")})
     unit, reductions = scores(a=one, b=other)
     row = measure.row(unit, dict(zip("ab", measure.reduce(reductions), strict=True)))
     one, other = (float(torch.tensor(value)) for value in (one, other))
-    assert row["own"] == (one > other)
+    assert row["own"] == (0.5 if one == other else one > other)
+    assert row["own.chance"] == 0.5
     assert row["a.p"] == pytest.approx(1 / (1 + math.exp(-one)))
     assert row["a.accepted"] == (row["a.p"] > 0.5)
     assert row["change"] == pytest.approx(abs(row["a.p"] - row["b.p"]))
@@ -177,6 +203,26 @@ def test_several_pairs_give_their_share():
     measure = MatchProbability({"own": (("a", "b"), ("b", "c"), ("c", "a"))})
     unit, reductions = scores(a=3.0, b=2.0, c=1.0)
     assert measure.row(unit, dict(zip("abc", measure.reduce(reductions), strict=True)))["own"] == pytest.approx(2 / 3)
+
+
+@some
+@given(st.floats(-9, 9), st.floats(-9, 9), st.floats(-9, 9), st.floats(-9, 9), st.floats(-9, 9))
+def test_pairings_of_two_images_are_at_chance_for_scores_of_image_and_caption_alone(a, b, image, other, together):
+    """Whatever each caption (a, b) and each image scores by itself; any effect of the pair shows."""
+    pairs = (("own", "other_caption"), ("other_pair", "other_image"))
+    measure = MatchProbability({"preferred": pairs})
+
+    def preferred(effect):
+        values = {"own": a + image + effect, "other_caption": b + image - effect}
+        values |= {"other_pair": b + other + effect, "other_image": a + other - effect}
+        rounded = {name: round(value * 64) / 64 for name, value in values.items()}
+        unit, reductions = scores(**rounded)
+        return measure.row(unit, dict(zip(rounded, measure.reduce(reductions), strict=True)))["preferred"]
+
+    a, b, image, other = (round(value * 64) / 64 for value in (a, b, image, other))
+    assert preferred(0.0) == 0.5
+    assert preferred(20 + abs(together)) == 1
+    assert preferred(-20 - abs(together)) == 0
 
 
 @pytest.mark.parametrize(

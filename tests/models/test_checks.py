@@ -11,8 +11,9 @@ from vlaudit import adapter_checks, check_adapter
 from vlaudit.errors import AdapterError, UsageError
 from vlaudit.models.base import Capabilities, ForwardRequest
 from vlaudit.models.probe_samples import plain_words, probe_samples
+from vlaudit.models.smoke_test import smoke_test
 from vlaudit.models.toy import LAYERS, BlindToy, GroundedToy
-from vlaudit.samples import Box
+from vlaudit.samples import Box, words_of
 from vlaudit.traces import (
     Attention,
     Feature,
@@ -62,7 +63,7 @@ class Wordy(GroundedToy):
     def at(self, sample, span):
         """Depend on the place and on what the image shows."""
         shown = len("".join(region.label for region in sample.regions))
-        scores = torch.arange(len(VOCABULARY)) * (1.0 + span.start) + shown
+        scores = torch.arange(len(VOCABULARY)) * (1.0 + len(words_of(sample.caption[: span.start]))) + shown
         return scores.sin().log_softmax(-1)
 
 
@@ -226,6 +227,39 @@ def test_reading_the_end_of_a_hidden_phrase_is_found():
     assert list(failing(Half())) == ["hidden_words"]
 
 
+def test_reading_the_length_or_the_number_of_hidden_words_is_found():
+    class Measuring(Wordy):
+        def log_odds(self, sample):
+            return super().log_odds(sample) + sum(end - start for start, end in sample.hidden_phrases)
+
+    class Peeking(Wordy):
+        """Reads a hidden word where another one is hidden as well."""
+
+        def log_odds(self, sample):
+            words = [sample.text(span) for span in sample.hidden_phrases]
+            return super().log_odds(sample) + (sum(map(ord, words[0])) / 100 if len(words) > 1 else 0)
+
+    assert list(failing(Measuring())) == ["hidden_words"]
+    assert list(failing(Peeking())) == ["hidden_words"]
+
+
+def test_reading_the_answer_of_a_slot_is_found():
+    class Informed(Wordy):
+        def log_odds(self, sample):
+            return super().log_odds(sample) + sum(len(slot.answer) for slot in sample.slots)
+
+    assert list(failing(Informed())) == ["unread_answers"]
+
+
+def test_large_batches_in_another_order_are_found():
+    class Backwards(Wordy):
+        def forward(self, requests):
+            traces = super().forward(requests)
+            return traces if len(traces) <= 4 else traces[::-1]
+
+    assert list(failing(Backwards())) == ["batches"]
+
+
 def test_cutting_a_long_caption_is_found():
     def cut(trace, _number, _batch):
         return replace(trace, text=TextAxis(trace.text.spans[:100], trace.text.hidden))
@@ -345,6 +379,27 @@ def test_the_adapter_is_made_once_and_not_before_a_check_runs():
     for check in checks[:5]:
         check()
     assert len(made) == 1
+
+
+def test_a_class_that_takes_options_is_made_without_a_checkpoint():
+    class Optioned(Wordy):
+        def __init__(self, options):
+            super().__init__()
+            self.options = options
+
+    subject = adapter_checks(Optioned)[0]._subject
+    assert isinstance(subject.made, Optioned)
+    assert subject.made.options.checkpoint is None
+
+
+def test_an_answer_that_is_no_tensor_is_named():
+    class Plain(Wordy):
+        def _read(self, reading, sample, text, image):
+            answer = super()._read(reading, sample, text, image)
+            return float(answer) if isinstance(reading, Match) else answer
+
+    with pytest.raises(AdapterError, match=r"the answer to Match\(\) must be a torch tensor, got float -?4"):
+        smoke_test(Plain())
 
 
 def test_a_factory_that_fails_is_called_once():

@@ -18,6 +18,7 @@ from vlaudit.perturbations import (
     MaskWords,
     OtherCaption,
     OtherImage,
+    OtherPair,
     SwapClauses,
     SwapColors,
     SwapSides,
@@ -457,7 +458,25 @@ def test_the_partner_s_image_replaces_one_s_own():
     assert mixed == apply([OtherCaption()], other, 0)
 
 
-@pytest.mark.parametrize("perturbation", [OtherCaption(), OtherImage()], ids=repr)
+def test_the_partner_s_image_brings_its_boxes_and_features_together():
+    """A region model reads both; the features of one image at the boxes of another would be damage."""
+    one, other = pair()
+    width = np.arange(3, dtype=np.float32)
+    other = replace(other, regions=tuple(replace(region, features=width) for region in other.regions))
+    one = replace(one, regions=tuple(replace(region, features=-width) for region in one.regions), partner=other)
+    mixed = apply([OtherImage()], one, 0)
+    assert [region.key for region in mixed.regions] == [region.key for region in other.regions]
+
+
+def test_a_pair_is_exchanged_whole_with_its_links():
+    """With the partner's image and caption alone the four pairings of two images and captions are complete."""
+    one, other = pair()
+    mixed = apply([OtherPair()], one, 0)
+    assert mixed == other
+    assert all(slot.region_ids for slot in mixed.slots)
+
+
+@pytest.mark.parametrize("perturbation", [OtherCaption(), OtherImage(), OtherPair()], ids=repr)
 def test_without_a_partner_there_is_no_other(perturbation):
-    with pytest.raises(RefusedSample, match="the data have no sample with another image and another caption"):
+    with pytest.raises(RefusedSample, match="the data have no suitable sample with another image"):
         apply([perturbation], photo(0, "i0", "one dog"), 0)

@@ -18,7 +18,6 @@ def test_accepted(judge):
 
 DEMANDS = """
 alpha = 0.05
-refused_at_most = 0.9
 [desirable.any.scenes.matching]
 accepted = { at_least = 0.1, why = "a caption must be about something" }
 """

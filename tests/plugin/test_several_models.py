@@ -59,7 +59,6 @@ def test_second(judge):
 
 DEMANDS = """
 alpha = 0.05
-refused_at_most = 0.9
 [desirable.any.scenes.matching]
 first = { at_least = 0.1, why = "a caption must be about something" }
 second = { at_most = 0.1, why = "a caption must be about something" }

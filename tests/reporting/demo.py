@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 from markupsafe import Markup
 
-from vlaudit.findings import Criterion, Design, Finding, decide, not_applicable
+from vlaudit.deciding import compare
+from vlaudit.findings import Criterion, Design, Finding, Verdict, not_applicable
 from vlaudit.measures import MatchProbability
 from vlaudit.measures.base import Unit
 from vlaudit.perturbations import Cover, Mirror
@@ -53,7 +54,12 @@ def estimate(value, reach, clusters=400, **rest):
 
 def judged(finding, name, found, why="Chosen before looking: a tenth of the way to a model that sees.", **bound):
     criterion = Criterion(name, why, ALPHA / 17, **bound)
-    verdict = not_applicable(criterion, found) if isinstance(found, str) else decide(found, criterion)
+    if isinstance(found, NoEstimate):
+        verdict = Verdict(criterion, "error", found.reason)
+    else:
+        verdict = (
+            not_applicable(criterion, found) if isinstance(found, str) else compare(found, criterion, 0.4, needed=2700)
+        )
     return criterion_record(verdict, finding, duration=0.2)
 
 
@@ -287,6 +293,7 @@ def document_of_several(families, **changes):
         finding.model_copy(
             update={
                 "model": family,
+                "status": "fails" if family == families[-1] else finding.status,
                 "criteria": tuple(
                     criterion.model_copy(update={"outcome": "fail"} if family == families[-1] else {})
                     for criterion in finding.criteria

@@ -9,11 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vlaudit.__main__ import main
+from vlaudit.deciding import compare
 from vlaudit.errors import DataError, UsageError
-from vlaudit.findings import Criterion, Verdict, decide, not_applicable
+from vlaudit.findings import Criterion, Verdict, not_applicable
+from vlaudit.known_failures import KnownFailure
 from vlaudit.reporting.document import RunDocument, criterion_record, schema
 from vlaudit.reporting.files import check_writable, write_whole
-from vlaudit.statistics.base import Estimate, NoEstimate
+from vlaudit.statistics.base import Estimate
 
 DEMANDED = Criterion("vision_effect", "because", 0.01, at_least=0.1)
 numbers = st.floats(-1e6, 1e6)
@@ -32,11 +34,11 @@ def verdicts(draw):
     )
     if draw(st.booleans()):
         reason = draw(st.text(max_size=20))
-        return decide(NoEstimate(reason), criterion) if draw(st.booleans()) else not_applicable(criterion, reason)
+        return Verdict(criterion, "error", reason) if draw(st.booleans()) else not_applicable(criterion, reason)
     low, value, high = sorted(draw(st.tuples(numbers, numbers, numbers)))
     shown = draw(st.dictionaries(st.text(max_size=5), st.one_of(st.floats(), st.text(max_size=5)), max_size=3))
     units = draw(st.integers(2, 10**6))
-    return decide(Estimate(value, low, high, 0.01, units, units, "betting", draw(st.integers(0, 9)), shown), criterion)
+    return compare(Estimate(value, low, high, 0.01, units, units, "betting", draw(st.integers(0, 9)), shown), criterion)
 
 
 def test_written_content_is_read_again(demo, tmp_path):
@@ -45,11 +47,14 @@ def test_written_content_is_read_again(demo, tmp_path):
     assert RunDocument.from_json(tmp_path / "run.json") == document
 
 
-@given(verdict=verdicts(), known=st.none() | st.text(max_size=10))
+KNOWN = KnownFailure(criterion="x.y", model="m", sha256="0" * 16, low=-1.0, high=0.5, why="a reason of ten letters")
+
+
+@given(verdict=verdicts(), known=st.sampled_from([None, KNOWN]), as_known=st.sampled_from([None, True, False]))
 @settings(max_examples=60)
-def test_every_verdict_survives_json_that_others_can_read(demo, verdict, known):
+def test_every_verdict_survives_json_that_others_can_read(demo, verdict, known, as_known):
     """Strict JSON: no NaN and no infinity for any verdict."""
-    record = criterion_record(verdict, "x", known_failure=known)
+    record = criterion_record(verdict, "x", known_failure=known, as_known=as_known)
     text = record.model_dump_json()
     json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
     assert type(record).model_validate_json(text) == record
@@ -58,7 +63,7 @@ def test_every_verdict_survives_json_that_others_can_read(demo, verdict, known):
 
 def test_a_record_has_the_content_of_its_verdict():
     found = Estimate(0.3, 0.2, 0.4, 0.01, 30, 20, "bootstrap", 7, {"best": "layer 3", "naive": math.nan})
-    record = criterion_record(decide(found, DEMANDED), "text_dominance", duration=1.5)
+    record = criterion_record(compare(found, DEMANDED), "text_dominance", duration=1.5)
     assert (record.id, record.title, record.bound) == ("text_dominance.vision_effect", "vision effect", "at least 0.1")
     assert (record.value, record.low, record.high, record.units, record.clusters) == (0.3, 0.2, 0.4, 30, 20)
     assert (record.method, record.seed, record.alpha, record.duration) == ("bootstrap", 7, 0.01, 1.5)

@@ -7,11 +7,13 @@ from html.parser import HTMLParser
 
 import pytest
 
-from vlaudit.reporting.document import RunDocument
+from vlaudit.findings import Finding
+from vlaudit.reporting.document import RunDocument, finding_record
 from vlaudit.reporting.html import render_page, render_sections, report_title
 from vlaudit.reporting.several import overall
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'"
+SUMMARIES = ("summary", "summaries")
 VOID = {"meta", "img", "br", "input", "source", "link"}
 
 
@@ -172,7 +174,7 @@ def hostile(value, key=""):
         }
     if isinstance(value, (list, tuple)):
         return [hostile(one, key) for one in value]
-    free = isinstance(value, str) and key not in {"outcome", "expect", "schema_version", "started"}
+    free = isinstance(value, str) and key not in {"outcome", "status", "expect", "schema_version", "started"}
     return HOSTILE + value if free else value
 
 
@@ -193,6 +195,8 @@ def test_text_of_a_document_is_never_markup(demo):
         (("pass", "inconclusive"), {"gate": True}, "fail"),
         (("pass", "not applicable"), {}, "pass"),
         (("pass", "fail", "error"), {}, "fail"),
+        (("pass", "error"), {}, "error"),
+        (("not applicable",), {}, "not applicable"),
         ((), {}, "not applicable"),
     ],
 )
@@ -201,16 +205,76 @@ def test_the_sign_of_a_run_is_its_worst_criterion(demo, outcomes, changes, expec
 
 
 def test_a_known_failure_does_not_fail_a_run(demo):
-    document = _of(demo, ("pass", "fail"), {}, known_failure="its mirror skew is known")
+    known = {"known_failure": "its mirror skew is known", "known_range": (0.4, 0.6), "as_known": True}
+    document = _of(demo, ("pass", "fail"), {}, **known)
     assert overall(document) == "pass"
     assert "(known)" in render_sections(document, {})
+    assert "Known failure, with a value from 0.400 to 0.600: its mirror skew is known" in render_sections(document, {})
+
+
+def test_a_known_failure_outside_its_range_fails_a_run_also_if_it_passes(demo):
+    outside = {"known_failure": "its mirror skew is known", "known_range": (0.4, 0.6), "as_known": False}
+    for outcome in ("pass", "fail", "inconclusive"):
+        document = _of(demo, (outcome,), {}, **outside)
+        assert document.summary.status == "fails"
+        assert "1 outside the range of a known failure" in document.summary.sentence
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "changes", "status", "sentence"),
+    [
+        (("not applicable",), {}, "not audited", "Nothing was judged: this model does not read drawn scenes."),
+        (("not applicable",), {"gate": True}, "not audited", "Does not pass the gate: nothing was judged: this"),
+        (("inconclusive", "not applicable"), {}, "undecided", "Nothing was decided: of 2 criteria, 1 inconclusive"),
+        (("inconclusive",), {"gate": True}, "fails", "Does not pass the gate: the one criterion, 1 inconclusive."),
+        (("pass", "not applicable"), {}, "holds", "Holds: of 2 criteria, 1 passed, 1 not applicable."),
+        (("pass", "inconclusive"), {}, "undecided", "Holds as far as decided: of 2 criteria, 1 passed, 1 inconclu"),
+        (("fail", "pass"), {}, "fails", "Fails: of 2 criteria, 1 failed, 1 passed."),
+        (("error",), {}, "error", "Fails: the one criterion, 1 could not be computed."),
+    ],
+)
+def test_a_run_and_its_finding_have_a_status(demo, outcomes, changes, status, sentence):
+    document = _of(demo, outcomes, changes, reason="this model does not read drawn scenes")
+    assert document.summary.status == status
+    assert document.summary.sentence.startswith(sentence)
+    assert status in render_sections(document, {}) or changes
+
+
+def test_competence_alone_is_no_evidence_about_a_claim(demo):
+    """That the model can read the stimuli decides nothing unless it cannot."""
+    alone = _of(demo, ("pass",), {}, competence=True)
+    assert not alone.decided
+    assert alone.findings[0].status == alone.summary.status == "not audited"
+    assert "Holds" not in alone.summary.sentence
+    assert _of(demo, ("fail",), {}, competence=True).summary.status == "fails"
+
+
+def test_a_finding_that_was_not_audited_is_named_with_its_reason(demo):
+    reason = "this model does not read drawn scenes; use --data"
+    first, *others = demo.document().findings
+    unread = tuple(c.model_copy(update={"outcome": "not applicable", "reason": reason}) for c in first.criteria)
+    document = _rebuilt(demo.document(), (finding_record(_finding(first), "albef", unread), *others))
+    assert document.findings[0].status == "not audited"
+    assert document.findings[0].reason == reason
+    page = render_sections(document, {})
+    assert "not audited" in page
+    assert reason in page
 
 
 def _of(demo, outcomes, changes, **of_criteria):
     document = demo.document(**changes)
     finding, criterion = document.findings[0], document.findings[0].criteria[0]
     criteria = tuple(criterion.model_copy(update={"outcome": outcome, **of_criteria}) for outcome in outcomes)
-    return document.model_copy(update={"findings": (finding.model_copy(update={"criteria": criteria}),)})
+    return _rebuilt(document, (finding_record(_finding(finding), "albef", criteria),))
+
+
+def _finding(record):
+    return Finding(record.id, record.claim, record.source, record.failing)
+
+
+def _rebuilt(document, findings):
+    fields = {name: getattr(document, name) for name in set(type(document).model_fields) - {"findings", *SUMMARIES}}
+    return RunDocument.of(findings=findings, **fields)
 
 
 def test_the_windows_title_names_the_models():

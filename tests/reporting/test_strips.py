@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vlaudit.findings import Criterion, decide, not_applicable
+from vlaudit.deciding import compare
+from vlaudit.findings import Criterion, not_applicable
 from vlaudit.reporting.document import criterion_record
 from vlaudit.reporting.strips import strip
 from vlaudit.statistics.base import Estimate
@@ -17,7 +18,7 @@ def records(draw):
     bounds = sorted(draw(st.tuples(values, values).filter(lambda pair: pair[0] < pair[1])))
     bound = draw(st.sampled_from([{"at_least": bounds[0]}, {"at_most": bounds[0]}, {"within": tuple(bounds)}]))
     criterion = Criterion("c", "why", 0.01, **bound)
-    return criterion_record(decide(Estimate(value, low, high, 0.01, 9, 9, "bootstrap"), criterion), "f")
+    return criterion_record(compare(Estimate(value, low, high, 0.01, 9, 9, "bootstrap"), criterion), "f")
 
 
 @given(records())
@@ -41,7 +42,7 @@ def test_the_interval_lies_in_the_zone_where_it_passes_and_outside_where_it_fail
 
 def test_shares_have_a_common_axis():
     lines = [
-        strip(criterion_record(decide(Estimate(v, v - 0.1, v + 0.1, 0.01, 9, 9, ""), _demanded()), "f"))
+        strip(criterion_record(compare(Estimate(v, v - 0.1, v + 0.1, 0.01, 9, 9, ""), _demanded()), "f"))
         for v in (0.2, 0.5, 0.8)
     ]
     assert {line.axis for line in lines} == {(0.0, 1.0)}

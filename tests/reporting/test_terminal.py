@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vlaudit.findings import Criterion, Finding, decide
+from vlaudit.deciding import compare
+from vlaudit.findings import Criterion, Finding
 from vlaudit.reporting.document import criterion_record, finding_record
 from vlaudit.reporting.terminal import verdict_table
 from vlaudit.statistics.base import Estimate
@@ -15,7 +16,7 @@ values = st.floats(-1e8, 1e8)
 
 def record(name, value, low, high, **bound):
     criterion = Criterion(name, "the reason why", 0.01, **(bound or {"at_least": 0.1}))
-    return criterion_record(decide(Estimate(value, low, high, 0.01, 400, 321, "bootstrap"), criterion), "seeing")
+    return criterion_record(compare(Estimate(value, low, high, 0.01, 400, 321, "bootstrap"), criterion), "seeing")
 
 
 def document_of(demo, *criteria, **changes):

@@ -4,9 +4,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis.extra.numpy import arrays
 
-from vlaudit.statistics.betting import GRID_SIZE, betting_interval, lower_bounds
+from vlaudit.statistics.betting import GRID_SIZE, betting_end, least_lower_bound, lower_bounds, reaches_target
 
 values = arrays(float, st.integers(2, 40), elements=st.floats(0, 1, allow_subnormal=False))
+
+
+def betting_interval(x, bounds, alpha, rng):
+    shuffled = rng.permutation(x)
+    return betting_end(shuffled, bounds, alpha / 2, lower=True), betting_end(shuffled, bounds, alpha / 2, lower=False)
 
 
 def reference_lower_bound(values, alpha):
@@ -30,6 +35,30 @@ def test_lower_bounds_equal_the_reference(seed):
     x = np.random.default_rng(seed).beta(4, 2, (25, 2))
     expected = [reference_lower_bound(column, 0.02) for column in x.T]
     assert lower_bounds(x, 0.02) == pytest.approx(expected, abs=1e-12)
+
+
+@settings(max_examples=40)
+@given(arrays(float, st.tuples(st.integers(2, 30), st.integers(1, 6)), elements=st.floats(0, 1)), st.floats(0.01, 1))
+def test_the_least_lower_bound_is_the_smallest_of_all(x, most):
+    every = lower_bounds(x, 0.05)
+    assert least_lower_bound(x, 0.05) == every.min()
+    most = round(most * GRID_SIZE) / GRID_SIZE
+    assert lower_bounds(x, 0.05, most) == pytest.approx(np.minimum(every, most))
+
+
+@settings(max_examples=40)
+@given(st.integers(0, 10**6), st.integers(2, 40), st.integers(0, 5))
+def test_one_hypothesis_is_rejected_as_by_the_bound(seed, images, first):
+    """The bound itself was rejected, the grid point above it was not; columns may end early or start late."""
+    rng = np.random.default_rng(seed)
+    x = rng.beta(4, 2, (images + 6, 1))
+    played = x[first : first + images]
+    bound = lower_bounds(played, 0.05)[0]
+    m = np.array([bound, bound + 1 / GRID_SIZE])
+    inside = (m > 0) & (m < 1)
+    starts, stops = np.full(2, first), np.full(2, min(first + images, len(x)))
+    found = reaches_target(np.repeat(x, 2, 1)[:, inside], m[inside], np.log(20), starts[inside], stops[inside])
+    assert found.tolist() == np.array([True, False])[inside].tolist()
 
 
 @settings(max_examples=40)

@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from scipy import stats
 from simulated import clustered, covers, doubled, shuffled, table
 
-from vlaudit.statistics import Mean, NoEstimate, Proportion
-from vlaudit.statistics.means import mean_interval
+from vlaudit.statistics import AboveChance, Mean, NoEstimate, Proportion
+from vlaudit.statistics.inference import Ends, MeanInference
 
 shares = st.floats(0, 1, allow_subnormal=False)
 columns = st.lists(shares, min_size=2, max_size=30)
@@ -31,9 +31,13 @@ def test_swapping_the_columns_negates_the_value(rows):
 @given(columns, st.sampled_from([None, (0.0, 1.0)]))
 def test_reflecting_the_values_reflects_the_interval(values, bounds):
     values = np.array([*values, 0.0, 1.0])
-    low, high, _ = mean_interval(values, bounds, 0.05, np.random.default_rng(0))
-    turned = mean_interval(1 - values, bounds, 0.05, np.random.default_rng(0))
-    assert turned[:2] == pytest.approx((1 - high, 1 - low))
+    low, high = interval(values, bounds)
+    assert interval(1 - values, bounds) == pytest.approx((1 - high, 1 - low))
+
+
+def interval(values, bounds):
+    inference = MeanInference(values.mean(), Ends(values, values), bounds)
+    return inference.interval((0.02, 0.02), np.random.default_rng(0))
 
 
 @settings(max_examples=30)
@@ -111,13 +115,34 @@ def _right_by_image():
     return data, doubled(data)
 
 
-def test_unbounded_constants_give_no_estimate():
+def test_unbounded_constants_give_an_interval_without_ends():
     found = estimate(Mean("x", bounds=None), table(range(20), x=np.full(20, 3.0)))
-    assert isinstance(found, NoEstimate)
-    assert found.reason == (
-        "all 20 images have the same mean (3), which gives no interval without bounds; "
-        "pass bounds=(low, high) if the values are bounded"
-    )
+    assert (found.value, found.low, found.high) == (3, -np.inf, np.inf)
+    assert found.method == "none without bounds: all images have the same mean"
+
+
+@settings(max_examples=30)
+@given(st.lists(st.tuples(st.integers(2, 12), st.booleans()), min_size=2, max_size=30))
+def test_accuracy_above_chance_is_rescaled_per_question(questions):
+    choices, right = (np.array(column) for column in zip(*questions, strict=True))
+    found = estimate(AboveChance("right", "chance"), table(range(len(right)), right=right, chance=1 / choices))
+    assert found.value == pytest.approx(((right - 1 / choices) / (1 - 1 / choices)).mean())
+    assert -1 <= found.low <= found.value <= found.high <= 1
+
+
+def test_guessing_is_not_above_chance():
+    """600 guesses among 2 and 4 choices: the accuracy is .375, the value is 0."""
+    rng = np.random.default_rng(1)
+    chance = np.tile([0.5, 0.25], 300)
+    found = estimate(AboveChance("right", "chance"), table(range(600), right=rng.random(600) < chance, chance=chance))
+    assert found.low < 0 < found.high
+    perfect = estimate(AboveChance("right", "chance"), table(range(600), right=[True] * 600, chance=chance))
+    assert perfect.value == 1
+
+
+def test_a_chance_level_of_a_single_choice_is_refused():
+    found = estimate(AboveChance("right", "chance"), table(range(9), right=[True] * 9, chance=[1.0] * 9))
+    assert found == NoEstimate("column 'chance': 9 of 9 values outside the bounds [0, 0.5], such as 1")
 
 
 def test_unbounded_numbers_are_bootstrapped():

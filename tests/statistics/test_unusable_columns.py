@@ -6,6 +6,7 @@ from simulated import table
 
 from vlaudit.errors import DataError, UsageError
 from vlaudit.statistics import (
+    AboveChance,
     BestOf,
     Change,
     Estimate,
@@ -24,6 +25,7 @@ EVERY = [
     Mean("p"),
     Mean("p", minus="p"),
     Proportion("right"),
+    AboveChance("right", "half"),
     Last("layers"),
     Change("layers"),
     Trend("layers"),
@@ -37,7 +39,9 @@ def usable(images=range(30)):
     n = len(images)
     rng = np.random.default_rng(0)
     colors = ["red", "blue"] * n
-    return table(images, p=rng.random(n), right=rng.random(n) < 0.5, layers=rng.random((n, 3)), color=colors[:n])
+    return table(
+        images, p=rng.random(n), right=rng.random(n) < 0.5, layers=rng.random((n, 3)), color=colors[:n], half=[0.5] * n
+    )
 
 
 def estimate(statistic, data):
@@ -56,13 +60,26 @@ def test_no_rows_give_no_estimate_with_the_refusals(statistic):
     from collections import Counter
 
     found = estimate(statistic, Table.of([], refused=Counter({"too long": 3})))
-    assert found == NoEstimate("no rows: none of 3 planned units was measured (3 too long)")
+    assert found == NoEstimate("no rows: none of 3 planned units was measured (3 too long)", too_few=True)
 
 
 @pytest.mark.parametrize("statistic", EVERY, ids=repr)
-def test_one_image_gives_no_estimate(statistic):
+def test_one_image_decides_nothing(statistic):
+    """The interval is valid and wide; what has none says that the data are too few."""
     found = estimate(statistic, usable([7] * 12))
-    assert found == NoEstimate("only one image (image-7, 12 rows): an interval requires at least two")
+    if isinstance(found, NoEstimate):
+        assert found.too_few
+        assert "only one image" in found.reason
+    else:
+        widest = 1 if isinstance(statistic, (LargestGap, LargestSpread)) else 2
+        assert found.high - found.low > (0.9 if found.value >= 0 and widest == 1 else 0.8)
+        assert found.clusters == 1
+
+
+@pytest.mark.parametrize("statistic", [Mean("p", bounds=None), Change("layers", bounds=None)], ids=repr)
+def test_one_image_without_bounds_gives_an_infinite_interval(statistic):
+    found = estimate(statistic, usable([7] * 12))
+    assert (found.low, found.high) == (-np.inf, np.inf)
 
 
 @pytest.mark.parametrize(
@@ -105,7 +122,7 @@ def test_rounding_errors_do_not_violate_bounds():
 def test_where_without_matching_rows_gives_no_estimate():
     data = table(range(5), p=[0.5] * 5, kind=["a"] * 5)
     found = estimate(Mean("p", where=("kind", "b")), data)
-    assert found == NoEstimate("no rows: where=('kind', 'b') selects none of 5 rows")
+    assert found == NoEstimate("no rows: where=('kind', 'b') selects none of 5 rows", too_few=True)
 
 
 def test_where_selects_rows_by_a_boolean_column_or_by_a_value():
@@ -168,6 +185,7 @@ def test_an_estimate_outside_its_interval_is_refused(value):
     [
         (Mean("a", minus="b", where=("c", "x")), {"a", "b", "c"}),
         (Proportion("a", where="c"), {"a", "c"}),
+        (AboveChance("a", "b"), {"a", "b"}),
         (BestOf("a", minus="b"), {"a", "b"}),
         (Change("a"), {"a"}),
         (LargestGap("a", "b", ("x", "y"), where="c"), {"a", "b", "c"}),

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from vlaudit.auditing.cases import names_of
+from vlaudit.auditing.cases import check_thresholds
 from vlaudit.auditing.judging import Decided, criterion_of, judge
 from vlaudit.auditing.options import (
     DEFAULT_LIMIT,
@@ -104,7 +104,7 @@ def audit(
 
 
 def _audited(run: Run, record: RunRecord, cases: Sequence[AuditCase]) -> AuditResult:
-    run.thresholds.check_names(names_of(cases))
+    check_thresholds(run, cases)
     run.select((model, case) for model in run.models for case in cases)
     for model in run.models:
         for case in cases:

@@ -9,6 +9,7 @@ from itertools import product
 from types import ModuleType
 from typing import Any
 
+from vlaudit.auditing.run import Run
 from vlaudit.errors import UsageError, nearest
 from vlaudit.findings import AuditCase, Design, Finding, case_name
 
@@ -89,6 +90,23 @@ def make_case(mark: Any, function: str, parameters: Mapping[str, object], doc: s
         raise UsageError(f"{function}: not_for must map architectures to reasons, got {mark.kwargs['not_for']!r}")
     finding, design, statistic = mark.args
     return AuditCase(finding, design, statistic, case_name(function, parameters), explanation, **mark.kwargs)
+
+
+def check_thresholds(run: Run, cases: Sequence[AuditCase]) -> list[str]:
+    """Check the thresholds of a run against all collected cases, selected or not, and return notes for the user.
+
+    Raises `UsageError` for an entry of a misspelt name or with a wrong number of cases.
+    """
+    notes = run.thresholds.check_names(names_of(cases))
+    for family in run.models:
+        capabilities = run.models.capabilities(family)
+        applies: dict[str, dict[str, bool]] = defaultdict(dict)
+        for case in cases:
+            applies[case.finding.id][case.name] = case.unsupported(capabilities) is None
+        run.thresholds.check_cases(
+            family, run.data_name, run.options.expect, applies, architecture=capabilities.architecture
+        )
+    return notes
 
 
 def names_of(cases: Iterable[AuditCase]) -> dict[str, set[str]]:

@@ -2,23 +2,56 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+import polars as pl
+
 from vlaudit.auditing.run import Run
+from vlaudit.deciding import PASS_ERROR, decide
 from vlaudit.errors import UsageError, VlauditError
-from vlaudit.findings import AuditCase, Criterion, Outcome, Verdict, decide, not_applicable
-from vlaudit.statistics.base import NoEstimate, Statistic
+from vlaudit.findings import AuditCase, Criterion, Design, Verdict, not_applicable
+from vlaudit.known_failures import KnownFailure
+from vlaudit.statistics.base import Statistic
 from vlaudit.tables import Table
+
+MOST_COMMON = 3
+"""Number of reasons for refused units in a message."""
+
+UNREAD = "this model does not read drawn scenes; use --data"
 
 
 @dataclass(frozen=True)
 class Decided:
-    """The verdict on one case and model; `known_failure` is the reason why a failure was expected."""
+    """The verdict on one case and model; `known_failure` is the entry about this criterion and checkpoint, if any."""
 
     family: str
     case: AuditCase
     verdict: Verdict
-    known_failure: str | None = None
+    known_failure: KnownFailure | None = None
+
+    @property
+    def as_known(self) -> bool | None:
+        """Whether the outcome is the one of the known failure; None without an entry or without a value.
+
+        An inconclusive criterion without an interval, from too few images, contradicts no range.
+        """
+        entry, outcome, estimate = self.known_failure, self.verdict.outcome, self.verdict.estimate
+        if entry is not None and estimate is not None:
+            return entry.expects(outcome, estimate.value, estimate.low, estimate.high)
+        return True if entry is not None and outcome == "inconclusive" else None
+
+    def known_failure_message(self) -> str:
+        """Return why an outcome is not that of the known failure, and what to do."""
+        entry, verdict = self.known_failure, self.verdict
+        if entry is None:
+            return ""
+        what = "no longer fails" if verdict.outcome == "pass" else "left its range"
+        return (
+            f"{entry.criterion} is listed under known_failures with a value from {entry.low:g} to {entry.high:g} "
+            f"({entry.why}), but it {what}: {verdict.outcome}, {verdict.reason}; update or delete the entry"
+        )
 
 
 @dataclass(frozen=True)
@@ -28,34 +61,31 @@ class NotDemanded:
     reason: str
 
 
-def fails(outcome: Outcome, *, gate: bool, known: str | None) -> bool:
-    """Return whether an outcome fails the run; a known failure may fail or stay inconclusive, and nothing else."""
-    if outcome == "not applicable":
-        return False
-    if known is not None:
-        return outcome not in ("fail", "inconclusive")
-    return outcome in ("fail", "error") or (gate and outcome == "inconclusive")
+def judges_competence(case: AuditCase) -> bool:
+    """Return whether a case judges the competence of its design: whether the model can read the stimuli."""
+    return case.design.competence is not None and case.statistic is case.design.competence
 
 
 def judge(run: Run, family: str, case: AuditCase) -> Decided | NotDemanded:
     """Judge a case on one model.
 
-    It is not applicable where the design does not suit the model, where the data contain no unit for it, or where the
-    competence of the design (accuracy on unperturbed stimuli) is below the finding's threshold: a model that cannot
-    read the stimuli is no evidence about the finding. A gate on drawn data draws more where the first look is
-    inconclusive; every look has an equal share of the criterion's error. Raises `UsageError` where the thresholds file
-    lacks the criterion.
+    It is not applicable where the design does not suit the model and where the data contain no unit for it. The
+    competence of its design is decided first: a model that cannot read the stimuli is no evidence about the finding. A
+    gate on drawn data draws more where the first look is inconclusive; every look has an equal share of the criterion's
+    error. Raises `UsageError` where the thresholds file lacks the criterion.
     """
     criterion = criterion_of(run, family, case)
     if isinstance(criterion, NotDemanded):
         return criterion
-    reason = case.unsupported(run.models[family].capabilities)
+    reason = case.unsupported(run.models.capabilities(family)) or _undefined_competence(run, family, case)
     verdict = not_applicable(criterion, reason) if reason else _judged(run, family, case, criterion)
     return Decided(family, case, verdict, run.known_failure(family, case))
 
 
 def criterion_of(run: Run, family: str, case: AuditCase) -> Criterion | NotDemanded:
     """Return the criterion with its bound; a source may report none, the desirable property always needs one."""
+    if case.only not in (None, run.options.expect):
+        return NotDemanded(f"{case.id} is judged under --expect {case.only} alone")
     try:
         return run.thresholds.criterion(
             family,
@@ -71,60 +101,135 @@ def criterion_of(run: Run, family: str, case: AuditCase) -> Criterion | NotDeman
         return NotDemanded(f"no source reports {case.id} for {family}: nothing to reproduce")
 
 
+def _undefined_competence(run: Run, family: str, case: AuditCase) -> str | None:
+    """Return why the competence that a case judges is not defined for a model, or None."""
+    if not judges_competence(case) or case.competence(run.models.capabilities(family)) is not None:
+        return None
+    return f"competence is not judged: this model does not have what it requires ({case.design.competence_requires})"
+
+
 def _judged(run: Run, family: str, case: AuditCase, criterion: Criterion) -> Verdict:
-    """Judge the looks one by one; what cannot be measured or estimated is an error of the criterion."""
-    share = replace(criterion, alpha=criterion.alpha / run.looks)
+    """Judge the looks one by one; what cannot be measured is an error of the criterion."""
     try:
-        for look in range(run.looks):
-            verdict = _look(run, family, case, share, run.table(family, case.design, look))
-            if verdict.outcome != "inconclusive":
-                break
+        if judges_competence(case):
+            return _judged_competence(run, family, case, criterion)
+        return _until_decided(_look(run, family, case, criterion, look) for look in range(run.looks))
     except VlauditError as error:
-        return Verdict(share, "error", str(error))
+        return Verdict(criterion, "error", str(error))
+
+
+def _until_decided(verdicts: Iterable[Verdict]) -> Verdict:
+    """Return the first verdict that is not inconclusive, else the last."""
+    for verdict in verdicts:
+        if verdict.outcome != "inconclusive":
+            break
     return verdict
 
 
-def _look(run: Run, family: str, case: AuditCase, criterion: Criterion, table: Table) -> Verdict:
-    if fault := _fault(run, table):
-        # Photos without boxes, for example, contain no unit for some findings; a gate must not accept that.
-        silent = not len(table) and not run.options.gate
-        return not_applicable(criterion, fault) if silent else Verdict(criterion, "error", fault)
-    if reason := _without_rows(case.statistic, table):
-        return not_applicable(criterion, reason)
-    competence = case.competence(run.models[family].capabilities)
-    if competence is not None and (reason := _incompetent(run, family, case, competence, table)):
-        return not_applicable(criterion, reason)
-    return decide(case.statistic(table, alpha=criterion.alpha, seed=run.options.seed), criterion)
+def _look(run: Run, family: str, case: AuditCase, criterion: Criterion, look: int) -> Verdict:
+    unreadable = _unreadable(run, family, case, criterion, look)
+    return unreadable or _decided(run, family, case.design, case.statistic, criterion, look=look)
 
 
-def _fault(run: Run, table: Table) -> str | None:
-    """Return why a table cannot be judged: it has no unit, or too many units were refused."""
-    refused = sum(table.refused.values())
-    reason, count = max(table.refused.items(), key=lambda item: item[1], default=("", 0))
-    if refused > run.thresholds.refused_at_most * table.planned:
-        return (
-            f"{refused} of {table.planned} units were refused, at most {run.thresholds.refused_at_most:.0%} may be; "
-            f"{count} because {reason}"
-        )
+def _decided(
+    run: Run, family: str, design: Design, statistic: Statistic, criterion: Criterion, *, look: int
+) -> Verdict:
+    """Decide a statistic on all samples up to a look, with the look's share of the error."""
+    criterion = replace(criterion, alpha=criterion.alpha / run.looks)
+    table = run.table(family, design, look)
+    if reason := _without_units(run, statistic, table):
+        return not_applicable(criterion, reason)
+    return decide(
+        statistic,
+        table,
+        criterion,
+        seed=run.options.seed,
+        images=run.images(look),
+        pass_error=PASS_ERROR / run.looks,
+    )
+
+
+def _without_units(run: Run, statistic: Statistic, table: Table) -> str | None:
+    """Return why the data contain no unit for a statistic, or None."""
     if not table.planned:
         return f"{run.data.describe()}: no sample has what this finding needs"
-    return None
-
-
-def _without_rows(statistic: Statistic, table: Table) -> str | None:
-    """Return why no unit of the table belongs to a statistic that reads only some of them, or None."""
+    if not len(table) and not len(table.unanswered):
+        common = Counter(table.refused).most_common(MOST_COMMON)
+        reasons = "; ".join(f"{count} because {reason}" for reason, count in common)
+        return f"none of the {table.planned} units can be measured in these data: {reasons}"
     where = getattr(statistic, "where", None)
-    if where is None or isinstance(where, str) or (table[where[0]] == where[1]).any():
+    column, wanted = (where, True) if isinstance(where, str) else where or ("", None)
+    if not column or any((frame[column] == wanted).any() for frame in _frames_with(table, column)):
         return None
-    return f"none of the {len(table)} units measured in these data has the {where[0]} {where[1]!r}"
+    return f"none of the {len(table)} units measured in these data has the {column} {wanted!r}"
 
 
-def _incompetent(run: Run, family: str, case: AuditCase, competence: Statistic, table: Table) -> str | None:
-    architecture = run.models.architecture(family)
-    needed = run.thresholds.competence(family, run.data_name, case.finding.id, architecture=architecture)
-    found = competence(table, alpha=run.thresholds.alpha, seed=run.options.seed)
-    if isinstance(found, NoEstimate):
-        return f"competence on these stimuli cannot be estimated: {found.reason}"
-    if needed is not None and found.value < needed:
-        return f"the model cannot read these stimuli: {found} on the unperturbed condition, at least {needed:g} needed"
-    return None
+def _frames_with(table: Table, column: str) -> list[pl.DataFrame]:
+    """Return the measured and the unanswered units of a table, where they have this column."""
+    return [frame for frame in (table.frame, table.unanswered) if column in frame.columns]
+
+
+def _judged_competence(run: Run, family: str, case: AuditCase, criterion: Criterion) -> Verdict:
+    found = _competence(run, family, case.design, case.statistic, criterion, last=run.looks - 1)
+    return not_applicable(criterion, UNREAD) if found.outcome == "fail" and not _must_read(run, family) else found
+
+
+def _competence(run: Run, family: str, design: Design, statistic: Statistic, bound: Criterion, *, last: int) -> Verdict:
+    """Return the verdict on the competence of a design, on the looks up to the last one."""
+
+    def decided(look: int) -> Verdict:
+        key = family, design.id, bound.id, look
+        if key not in run.competences:  # all criteria of the design need it
+            run.competences[key] = _decided(run, family, design, statistic, bound, look=look)
+        return run.competences[key]
+
+    return _until_decided(map(decided, range(last + 1)))
+
+
+def _must_read(run: Run, family: str) -> bool:
+    """Return whether a model fails if it cannot read the stimuli.
+
+    True for a gate, for data that the user named, and for bundled weights, which were trained on drawn scenes.
+    """
+    return run.options.gate or run.options.data != "scenes" or run.models.is_bundled(family)
+
+
+def _unreadable(run: Run, family: str, case: AuditCase, criterion: Criterion, look: int) -> Verdict | None:
+    """Return the verdict on a case whose model is not known to read the stimuli; None if it is."""
+    capabilities = run.models.capabilities(family)
+    bound = run.thresholds.find_criterion(
+        family,
+        run.data_name,
+        case.finding.id,
+        f"competence[{case.design.part}]",
+        "desirable",
+        architecture=capabilities.architecture,
+    )
+    statistic = case.competence(capabilities)
+    if statistic is None or bound is None:
+        return None
+    found = _competence(run, family, case.design, statistic, bound, last=look)
+    if found.outcome == "pass":
+        return None
+    reason = f"{bound.id}: {found.reason}"
+    if found.outcome != "fail":
+        unknown = f"it is not decided whether the model can read these stimuli ({reason})"
+        return replace(found, criterion=criterion, reason=unknown, estimate=None)
+    if not _must_read(run, family):
+        return not_applicable(criterion, f"{UNREAD} ({reason})")
+    if _is_selected(run, family, case.design):
+        return not_applicable(criterion, f"the model cannot read these stimuli ({reason})")
+    return Verdict(
+        criterion, "fail", f"the model cannot read these stimuli, and their criterion is not selected ({reason})"
+    )
+
+
+def _is_selected(run: Run, family: str, design: Design) -> bool:
+    """Return whether a selected case judges the competence of a design on a model, which then fails."""
+    return any(
+        judges_competence(case)
+        and case.design.id == design.id
+        and not case.unsupported(run.models.capabilities(family))
+        and isinstance(criterion_of(run, family, case), Criterion)
+        for case in run.cases_of(family)
+    )

@@ -10,7 +10,8 @@ from pathlib import Path
 from vlaudit.auditing.options import ModelOptions
 from vlaudit.errors import AdapterError, CheckpointError, RefusedSample, UsageError
 from vlaudit.known_failures import KnownFailure, known_failures_of
-from vlaudit.models.base import Architecture, ForwardRequest, ModelAdapter
+from vlaudit.models.base import Architecture, Capabilities, ForwardRequest, ModelAdapter
+from vlaudit.models.bundled import is_bundled
 from vlaudit.models.loading import load
 from vlaudit.models.registry import find_family
 from vlaudit.models.smoke_test import smoke_test
@@ -30,8 +31,9 @@ class Models:
         self._keep = len(options) == 1 if keep is None else keep
         self._loaded: dict[str, ModelAdapter] = {}
         self._subjects: dict[str, Subject] = {}
-        self._architectures: dict[str, Architecture] = {}
+        self._capabilities: dict[str, Capabilities] = {}
         self._known_failures: dict[str, tuple[KnownFailure, ...]] = {}
+        self._bundled: set[str] = set()
 
     def check(self, samples: Sequence[Sample], data: str) -> None:
         """Load every model once; `VlauditError` if one cannot be loaded or can read none of the samples.
@@ -66,10 +68,20 @@ class Models:
         self._load_once(family)
         return self._subjects[family]
 
+    def is_bundled(self, family: str) -> bool:
+        """Return whether the weights of a model are bundled with vlaudit."""
+        self._load_once(family)
+        return family in self._bundled
+
     def architecture(self, family: str) -> Architecture:
         """Return the architecture of a model, which need not be in memory."""
         self._load_once(family)
-        return self._architectures[family]
+        return self._capabilities[family].architecture
+
+    def capabilities(self, family: str) -> Capabilities:
+        """Return the capabilities of a model, which need not be in memory."""
+        self._load_once(family)
+        return self._capabilities[family]
 
     def known_failures(self, family: str) -> tuple[KnownFailure, ...]:
         """Return the known failures that are listed next to the checkpoint of a model."""
@@ -85,8 +97,10 @@ class Models:
         model = _model(options)
         subject = _subject(model, options)
         if options.name not in self._subjects:
-            self._architectures[options.name] = model.capabilities.architecture
+            self._capabilities[options.name] = model.capabilities
             self._known_failures[options.name] = _known_failures(model, options)
+            if _is_bundled(model):
+                self._bundled.add(options.name)
         known = self._subjects.setdefault(options.name, subject)
         if subject.fingerprint != known.fingerprint:
             raise CheckpointError(
@@ -142,6 +156,11 @@ def _known_failures(model: ModelAdapter, options: ModelOptions) -> tuple[KnownFa
     provenance = getattr(model, "provenance", None)
     path = provenance.path if provenance else options.checkpoint
     return () if path is None else known_failures_of(path, model.fingerprint)
+
+
+def _is_bundled(model: ModelAdapter) -> bool:
+    provenance = getattr(model, "provenance", None)
+    return provenance is not None and provenance.path is not None and is_bundled(provenance.path)
 
 
 def _subject(model: ModelAdapter, options: ModelOptions) -> Subject:

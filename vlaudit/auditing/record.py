@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from vlaudit.auditing.judging import Decided
+from vlaudit.auditing.judging import Decided, judges_competence
 from vlaudit.auditing.run import Run
 from vlaudit.findings import Finding
 from vlaudit.reporting.document import (
@@ -25,6 +25,7 @@ from vlaudit.reporting.document import (
     FindingRecord,
     RunDocument,
     Versions,
+    any_decided,
     criterion_record,
     finding_record,
 )
@@ -52,6 +53,8 @@ class VerdictRecord(BaseModel):
             finding,
             explanation=decided.case.explanation,
             known_failure=decided.known_failure,
+            as_known=decided.as_known,
+            competence=judges_competence(decided.case),
             duration=duration,
         )
         return cls(finding=finding, model=decided.family, criterion=criterion)
@@ -89,8 +92,8 @@ class RunRecord:
 
     @property
     def decided(self) -> bool:
-        """True if any criterion passed or failed."""
-        return any(one.outcome in ("pass", "fail") for rows in self._criteria.values() for one in rows)
+        """True if any criterion was judged with a decision; without one, a run never holds."""
+        return any_decided([one for criteria in self._criteria.values() for one in criteria])
 
     def document(self, *, interrupted: str = "") -> RunDocument:
         """Return the run as a document: model by model, findings in the order of their tests.
@@ -117,11 +120,14 @@ class RunRecord:
         )
 
     def _finding_records(self, families: Sequence[str]) -> tuple[FindingRecord, ...]:
-        known = self._findings | self.run.findings
+        known, options = self._findings | self.run.findings, self.run.options
         keys = sorted((key for key in self._criteria if key[0] in known), key=lambda key: families.index(key[1]))
         return tuple(
             finding_record(
-                known[finding], model, tuple(self._criteria[finding, model]), self._counts.get((finding, model))
+                known[finding].under(options.expect),
+                model,
+                tuple(self._criteria[finding, model]),
+                self._counts.get((finding, model)),
             )
             for finding, model in keys
         )

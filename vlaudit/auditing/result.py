@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from vlaudit.auditing.judging import fails
 from vlaudit.errors import UsageError, nearest
 from vlaudit.findings import Design
 from vlaudit.reporting.document import CriterionRecord, RunDocument
@@ -39,12 +38,18 @@ class AuditResult:
         return found
 
     @property
+    def decided(self) -> bool:
+        """True if any criterion was judged with a decision; without one, a run never passes."""
+        return self.document.decided
+
+    @property
     def passed(self) -> bool:
-        """True if something was judged and nothing fails the run, as pytest's exit code 0 states."""
-        criteria = [criterion for by_id in self.verdicts.values() for criterion in by_id.values()]
-        judged = any(criterion.outcome != "not applicable" for criterion in criteria)
-        gate = self.document.gate
-        return judged and not any(fails(one.outcome, gate=gate, known=one.known_failure) for one in criteria)
+        """True if something was decided and nothing fails the run, as pytest's exit code 0 states."""
+        return self.decided and not any(
+            criterion.fails(gate=self.document.gate)
+            for finding in self.document.findings
+            for criterion in finding.criteria
+        )
 
     def table(self, design: Design | str, model: str | None = None) -> Table:
         """Return the measured rows of a design, one per unit, with a polars data frame as `frame`.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from functools import cached_property, partial
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 
@@ -16,11 +16,12 @@ from vlaudit.auditing.models import Models
 from vlaudit.auditing.options import Options
 from vlaudit.datasets import Dataset
 from vlaudit.errors import AnswerError, MeasuringError, UsageError, VlauditError
-from vlaudit.execution.plan import UnitRequests, plan, unit_requests
+from vlaudit.execution.parts import Parts
+from vlaudit.execution.plan import plan_parts
 from vlaudit.execution.progress import Progress, Stream
 from vlaudit.execution.run import Measured, run
-from vlaudit.findings import AuditCase, Design, Finding
-from vlaudit.known_failures import find_known_failure
+from vlaudit.findings import AuditCase, Design, Finding, Verdict
+from vlaudit.known_failures import KnownFailure, find_known_failure
 from vlaudit.measures.base import Unit
 from vlaudit.samples import Sample
 from vlaudit.tables import Table
@@ -42,10 +43,13 @@ class Run:
         self.findings: dict[str, Finding] = {}
         self._designs: dict[str, dict[str, Design]] = defaultdict(dict)
         self._of_finding: dict[str, dict[str, dict[str, None]]] = defaultdict(dict)  # ordered sets of design ids
+        self.competences: dict[tuple[str, str, str, int], Verdict] = {}
+        """Verdicts on competence by model, design, criterion and look."""
+        self._cases: dict[str, list[AuditCase]] = defaultdict(list)
         self._looks: dict[tuple[str, str], list[Measured]] = {}
         self._failures: dict[str, VlauditError] = {}  # by model
         self._done: set[str] = set()
-        self._requests: dict[tuple[str, int], list[UnitRequests]] = {}  # shared by several models, by design and look
+        self._requests: dict[int, Parts] = {}  # shared by several models, by look
 
     @classmethod
     def prepare(cls, options: Options, *, elsewhere: bool = False, checked: bool = False) -> Run:
@@ -85,6 +89,9 @@ class Run:
                 case.check()
             _check_same(known, "finding", case.finding.id, case.finding)
             _check_same(known, "criterion", case.id, case)
+            if case.only not in (None, self.options.expect):
+                continue
+            self._cases[family].append(case)
             self.findings[case.finding.id] = case.finding
             of_finding = self._of_finding[family].setdefault(case.finding.id, {})
             for design in (case.design, *case.finding.shown):
@@ -92,11 +99,19 @@ class Run:
                 self._designs[family][design.id] = design
                 of_finding[design.id] = None
 
+    def cases_of(self, family: str) -> list[AuditCase]:
+        """Return the selected cases of a model."""
+        return self._cases[family]
+
     def samples(self, look: int) -> list[Sample]:
         """Return the samples of one look: the first `limit`, then as many again, then twice as many."""
         limit = self.options.limit
         start, end = (0, limit) if look == 0 else (limit << (look - 1), limit << look)
         return self._samples[start:end]
+
+    def images(self, look: int) -> int:
+        """Return the number of images up to a look."""
+        return len({sample.image_id for one in range(look + 1) for sample in self.samples(one)})
 
     @cached_property
     def _samples(self) -> list[Sample]:
@@ -148,18 +163,17 @@ class Run:
 
     def _measure(self, family: str, designs: Sequence[Design], look: int) -> Measured:
         model = self.models[family]
-        planned = plan(designs, self.samples(look), model, self.options.seed, partial(self._requests_of, look=look))
-        progress = Progress(len(planned.inputs), self.stream, label=model.name)
-        return run(planned, model, batch_size=self.options.batch_size, progress=progress)
+        progress = Progress(stream=self.stream, label=model.name)
+        plans = plan_parts(designs, self._parts(look), model)
+        return run(plans, model, batch_size=self.options.batch_size, progress=progress)
 
-    def _requests_of(self, design: Design, look: int) -> list[UnitRequests]:
-        """Make the conditions of a design, once for all models of the run."""
-        if (design.id, look) in self._requests:
-            return self._requests[design.id, look]
-        made = unit_requests(design, self.samples(look), self.options.seed)
-        if len(self._designs) > 1:
-            self._requests[design.id, look] = made
-        return made
+    def _parts(self, look: int) -> Parts:
+        """Return the requests of a look, which are made once for all models of the run."""
+        if len(self._designs) == 1:
+            return Parts(self.samples(look), self.options.seed)
+        if look not in self._requests:
+            self._requests[look] = Parts(self.samples(look), self.options.seed, keep=True)
+        return self._requests[look]
 
     def release(self, family: str) -> None:
         """Free what only the audits of this model needed."""
@@ -174,8 +188,11 @@ class Run:
         refused: Counter[str] = Counter()
         for table in tables:
             refused.update(table.refused)
-        frame = pl.concat([table.frame for table in tables], how="diagonal")
-        return Table(frame, sum(table.planned for table in tables), refused)
+        frame, unanswered = (
+            pl.concat(frames, how="diagonal")
+            for frames in ([table.frame for table in tables], [table.unanswered for table in tables])
+        )
+        return Table(frame, sum(table.planned for table in tables), refused, unanswered)
 
     def tables(self) -> dict[tuple[str, str], Table]:
         """Return the rows of every design that was measured, of all looks, by model and design id."""
@@ -190,8 +207,8 @@ class Run:
         looks = self._looks.get((family, design.id), [])
         return {k: v for done in looks for k, v in done.units[design.id].items()}
 
-    def known_failure(self, family: str, case: AuditCase) -> str | None:
-        """Return why a case is known to fail, by the thresholds file or by the file next to the checkpoint.
+    def known_failure(self, family: str, case: AuditCase) -> KnownFailure | None:
+        """Return the known failure of a case, from the thresholds file or from the file next to the checkpoint.
 
         The latter is ignored for bounds that the thresholds file replaces: it is about the shipped ones.
         """
@@ -201,7 +218,7 @@ class Run:
             family, self.data_name, case.finding.id, case.name, options.expect, architecture=architecture
         ):
             entries += self.models.known_failures(family)
-        return find_known_failure(entries, case.id, family, fingerprint, limit=options.limit, seed=options.seed)
+        return find_known_failure(entries, case.id, family, fingerprint, expect=options.expect, data=self.data_name)
 
     def measured_findings(self) -> list[tuple[str, str]]:
         """Return (family, finding id) of everything measured in this process, in the order of the tests."""

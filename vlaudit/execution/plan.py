@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
-from vlaudit.errors import RefusedSample
+from vlaudit.execution.parts import Parts, UnitRequests
 from vlaudit.execution.paused_gc import paused_gc
 from vlaudit.findings import Design
 from vlaudit.measures.base import Unit
 from vlaudit.models.base import ForwardRequest, ModelAdapter
-from vlaudit.perturbations import apply
 from vlaudit.samples import Sample
 from vlaudit.traces import Reading
 
@@ -39,78 +39,40 @@ class PlannedPass:
 
 @dataclass(frozen=True)
 class Plan:
-    """The distinct inputs of a run, and the units that were left out.
+    """The distinct inputs of a run, or of one part of its images, and the units that were left out.
 
     `units` maps a design to its units by id; `refused` counts units left out, by design and reason; `requested` is the
-    number of passes that the designs would run one by one.
+    number of passes that the designs would run one by one. `share` is that of the images planned so far.
     """
 
     inputs: tuple[PlannedPass, ...]
     units: dict[str, dict[str, Unit]]
     refused: dict[str, Counter[str]] = field(default_factory=dict)
     requested: int = 0
+    share: float = 1.0
 
 
-@dataclass(frozen=True)
-class UnitRequests:
-    """A unit with its conditions as requests by name; or, where one cannot be made, the reason."""
-
-    unit: Unit
-    requests: dict[str, ForwardRequest]
-    refused: str | None = None
-
-
-def unit_requests(design: Design, samples: Iterable[Sample], seed: int) -> list[UnitRequests]:
-    """Select the units of a design and make their conditions: the part of a plan that does not depend on the model."""
-    return list(_selected(design, samples, seed))
-
-
-def _selected(design: Design, samples: Iterable[Sample], seed: int) -> Iterator[UnitRequests]:
-    """Yield the first candidate whose conditions can be made; without one, the first with its reason, if counted."""
-    for candidates in design.units(samples, seed):
-        refused: UnitRequests | None = None
-        for unit in candidates:
-            made = _made(design, replace(unit, seed=seed))
-            if made.refused is None:
-                yield made
-                break
-            refused = refused or made
-        else:
-            if refused is not None and not design.optional:
-                yield refused
-
-
-def _made(design: Design, unit: Unit) -> UnitRequests:
-    if reason := design.measure.refusal(unit):
-        return UnitRequests(unit, {}, reason)
-    requests = {}
-    try:
-        for name, perturbations in design.conditions.items():
-            sample = apply(perturbations, unit.sample, unit.seed)
-            requests[name] = ForwardRequest(sample, design.measure.readings(sample))
-    except RefusedSample as refusal:
-        return UnitRequests(unit, {}, refusal.reason)
-    return UnitRequests(unit, requests)
-
-
-RequestSource = Callable[[Design], Sequence[UnitRequests]]
-"""Function that returns the `unit_requests` of a design, which several models can share."""
-
-
-@paused_gc()
-def plan(
-    designs: Sequence[Design],
-    samples: Iterable[Sample],
-    adapter: ModelAdapter,
-    seed: int,
-    source: RequestSource | None = None,
-) -> Plan:
-    """Plan the passes that the designs need of a model; `source` gives requests that exist already.
+def plan(designs: Sequence[Design], samples: Iterable[Sample], adapter: ModelAdapter, seed: int) -> Plan:
+    """Plan the passes that the designs need of a model.
 
     A unit is refused, and counted with the reason, where one of its conditions cannot be made for its sample or cannot
     be answered by the model: a unit is measured under all of its conditions or not at all.
     """
     samples = list(samples)
+    parts = Parts(samples, seed, images=max(len(samples), 1))
+    return _planned(designs, partial(parts.requests, part=0), adapter)
+
+
+def plan_parts(designs: Sequence[Design], parts: Parts, adapter: ModelAdapter) -> Iterator[Plan]:
+    """Plan the passes of one part of the images after the other, on demand."""
+    for part, share in enumerate(parts.shares):
+        yield replace(_planned(designs, partial(parts.requests, part=part), adapter), share=share)
+
+
+@paused_gc()
+def _planned(
+    designs: Sequence[Design], requests_of: Callable[[Design], Sequence[UnitRequests]], adapter: ModelAdapter
+) -> Plan:
     consumers: dict[str, list[Consumer]] = defaultdict(list)
     first: dict[str, ForwardRequest] = {}
     readings: dict[str, set[Reading]] = defaultdict(set)
@@ -120,7 +82,7 @@ def plan(
     for design in designs:
         if design.unsupported(adapter.capabilities):
             continue
-        for made in source(design) if source else unit_requests(design, samples, seed):
+        for made in requests_of(design):
             if reason := made.refused or _unanswered(made, adapter):
                 refused[design.id][reason] += 1
                 continue

@@ -29,13 +29,19 @@ class Stream(Protocol):
 class Progress:
     """Count finished passes out of `total`, and report them on `stream` (None: silent).
 
-    The line states finished and total passes, passes per second, and the time left at that rate.
+    The line states finished and total passes, passes per second, and the time left at that rate. The total is an
+    estimate ("about 9000") while a part of the images is not planned yet.
     """
 
-    def __init__(self, total: int, stream: Stream | None = None, *, label: str = "") -> None:
+    def __init__(self, total: int = 0, stream: Stream | None = None, *, label: str = "") -> None:
         self.total, self.done, self.label, self._stream = total, 0, label, stream
         self._in_place = stream is not None and stream.isatty()
         self._started = self._written = time.monotonic()
+        self._about = ""
+
+    def expect(self, passes: int, share: float) -> None:
+        """State how many passes are planned so far, for which share of the images."""
+        self.total, self._about = round(passes / share), "about " * (share < 1)
 
     def advance(self, count: int) -> None:
         """Count finished passes."""
@@ -49,7 +55,7 @@ class Progress:
         elapsed = time.monotonic() - self._started
         rate = self.done / elapsed if elapsed > 0 else 0.0
         left = f"{(self.total - self.done) / rate:.0f} s left" if rate else "no pass done yet"
-        return f"{self.label} {self.done}/{self.total} passes, {rate:.1f}/s, {left}".strip()
+        return f"{self.label} {self.done}/{self._about}{self.total} passes, {rate:.1f}/s, {left}".strip()
 
     def close(self) -> None:
         """Clear the line on a terminal."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,37 +36,54 @@ class Measured:
 
 
 def run(
-    plan: Plan, adapter: ModelAdapter, *, batch_size: int | None = None, progress: Progress | None = None
+    plans: Plan | Iterable[Plan],
+    adapter: ModelAdapter,
+    *,
+    batch_size: int | None = None,
+    progress: Progress | None = None,
 ) -> Measured:
-    """Run every distinct input of a plan once and measure every unit.
+    """Run every distinct input of a plan, or of one plan after the other, once and measure every unit.
 
     `batch_size` None finds a size by trying. An image that turns out to be broken when it is decoded costs its units,
     counted with the reason, not the run.
     """
-    collector = _Collector(plan)
-    progress = progress or Progress(len(plan.inputs))
+    collector, size, sizes = _Collector(), BatchSize(batch_size), list[int]()
+    progress = progress or Progress()
 
     def done(batch: Sequence[PlannedPass], traces: Sequence[Trace]) -> None:
         collector.take(batch, traces)
         progress.advance(len(batch))
 
-    sizes = run_batches(plan.inputs, adapter, BatchSize(batch_size), done, collector.refuse)
+    for plan in [plans] if isinstance(plans, Plan) else plans:
+        collector.open(plan)
+        progress.expect(collector.passes, plan.share)
+        sizes += run_batches(plan.inputs, adapter, size, done, collector.refuse)
     progress.close()
-    return Measured(collector.tables(), plan.units, len(plan.inputs), plan.requested, tuple(sizes))
+    return Measured(collector.tables(), collector.units, collector.passes, collector.requested, tuple(sizes))
 
 
 class _Collector:
     """Collects the numbers of conditions until a unit is complete, and makes its row."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self) -> None:
+        self.units: dict[str, dict[str, Unit]] = defaultdict(dict)
+        self.passes = self.requested = 0
         self._open: dict[tuple[str, str], dict[str, Numbers]] = defaultdict(dict)
-        self._missing: Counter[tuple[str, str]] = Counter(
+        self._missing: Counter[tuple[str, str]] = Counter()
+        self._rows: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
+        self._refused: dict[str, Counter[str]] = defaultdict(Counter)
+        self._lost: set[tuple[str, str]] = set()
+
+    def open(self, plan: Plan) -> None:
+        """Expect the passes of a plan."""
+        for design, units in plan.units.items():
+            self.units[design] |= units
+            self._refused[design].update(plan.refused.get(design, {}))
+        self._missing.update(
             (consumer.design.id, consumer.unit.id) for planned in plan.inputs for consumer in planned.consumers
         )
-        self._rows: dict[str, dict[str, dict[str, Any]]] = {design: {} for design in plan.units}
-        self._refused = {design: Counter(reasons) for design, reasons in plan.refused.items()}
-        self._units = plan.units
-        self._lost: set[tuple[str, str]] = set()
+        self.passes += len(plan.inputs)
+        self.requested += plan.requested
 
     def take(self, batch: Sequence[PlannedPass], traces: Sequence[Trace]) -> None:
         """Check and reduce the traces of one batch, design by design; `AnswerError` for NaN or infinity."""
@@ -112,7 +129,8 @@ class _Collector:
         """Return the rows in the order in which units were selected, independent of the batches."""
         return {
             design: Table.of(
-                [rows[unit] for unit in self._units[design] if unit in rows], refused=self._refused[design]
+                [self._rows[design][unit] for unit in units if unit in self._rows[design]],
+                refused=self._refused[design],
             )
-            for design, rows in self._rows.items()
+            for design, units in self.units.items()
         }

@@ -116,6 +116,15 @@ def crossed(conditions: Iterable[str], names: Iterable[str]) -> frozenset[str]:
     return frozenset(f"{condition}.{name}" for condition in conditions for name in names)
 
 
+def above(one: float, other: float) -> float:
+    """Return 1 if the first number is higher, 0 if it is lower, 0.5 for a tie.
+
+    >>> above(0.2, 0.1), above(0.1, 0.1), above(0.1, 0.2)
+    (1.0, 0.5, 0.0)
+    """
+    return (float(one > other) + float(one >= other)) / 2
+
+
 def tested_slot(sample: Sample) -> Slot:
     """Return the tested slot; raise `RefusedSample` if there is none, or if it has fewer than two choices."""
     slot = sample.asked_slot

@@ -16,11 +16,12 @@ from vlaudit.errors import RefusedSample, UsageError
 from vlaudit.measures.base import Measure, Numbers, Reduction, Unit
 from vlaudit.measures.two_means import mutual_information, two_means
 from vlaudit.seeds import generator
-from vlaudit.traces import Hidden
+from vlaudit.traces import Attention, Hidden, Reading
 
 Products = Float[Tensor, "samples stages points points"]
 Curves = Float[Tensor, "samples stages"]
 
+_CROSS = Attention("text", "image")
 _GRAM_VALUES = {"cpu": 2**20, "cuda": 2**24}
 """Number of values of Gram matrices per batch. On a CPU, 4 MB fit into the cache, which is three times faster."""
 
@@ -39,8 +40,9 @@ class ModalityClusters(Measure):
     - `image` selects the image states that are compared with the text states of a stage. "each": those of the same
       stage, counted from the last if one modality has fewer, for models that update both modalities. "final": the
       last ones at every stage, for models that fuse by reading final image states; the numbers then describe a drift
-      of text towards the image, and the columns are called `drift`, `drift_raw`, and so on. Units with text and image
-      states of unequal width are refused.
+      of text towards the image, and the columns are called `drift`, `drift_raw`, and so on. "cross": as "each", but
+      only after the layers in which text attends to image: the cross-modality layers of two-stream models. Units with
+      text and image states of unequal width are refused.
 
     [CLS], [SEP] and the global image position are left out.
 
@@ -49,7 +51,7 @@ class ModalityClusters(Measure):
     scikit-learn's `KMeans`), batched over samples, stages, subsets and restarts.
     """
 
-    image: Literal["each", "final"] = "each"
+    image: Literal["each", "final", "cross"] = "each"
     draws: int = 4
     restarts: int = 6
     seed: int = 0
@@ -58,11 +60,14 @@ class ModalityClusters(Measure):
         if self.draws < 1 or self.restarts < 1:
             raise UsageError(f"draws and restarts must be at least 1, got {self.draws} and {self.restarts}")
 
-    needs = frozenset({Hidden("text"), Hidden("image")})
+    @property
+    def needs(self) -> frozenset[Reading]:
+        """States of both modalities; with "cross" the attention of text on image too, which counts the layers."""
+        return frozenset({Hidden("text"), Hidden("image"), *([_CROSS] if self.image == "cross" else [])})
 
     @property
     def _name(self) -> str:
-        return "nmi" if self.image == "each" else "drift"
+        return "drift" if self.image == "final" else "nmi"
 
     def columns(self, conditions: Iterable[str]) -> frozenset[str]:
         """Return the names of the four curves, which do not depend on the name of the condition."""
@@ -100,7 +105,7 @@ class ModalityClusters(Measure):
         image = (image[:, list(axis.places)] if axis is not None else image[:, :0]).float()
         if self.image == "final":
             return _Tokens(text, image[-1:])
-        stages = min(len(text), len(image))
+        stages = min(len(text), len(image), *([len(reduction.trace[_CROSS])] if self.image == "cross" else []))
         return _Tokens(text[-stages:], image[-stages:])
 
     def _curves(self, units: Sequence[Unit], tokens: Sequence[_Tokens]) -> list[Numbers]:

@@ -29,7 +29,11 @@ class ClsImportance(Measure):
     - `text_mass_layer`, `image_mass_layer`, (layers,): means over heads;
     - `text_mass_token`, `image_mass_token`, (layers,): the same, divided by the number of tokens of the modality;
     - `image_share`, one number: the image's share of the mass on both, over all heads and layers;
-    - `image_share_token`: the same for the masses per token, so that the longer modality has no advantage.
+    - `image_share_token`: the same for the masses per token. This compares with uniform attention over the same tokens,
+      for which it is 0.5 whatever their numbers: the odds of the shares over the odds under uniform attention are
+      `image_share_token / (1 - image_share_token)`.
+
+    Both shares are 0 if no mass is on the image.
 
     Source: VALUE 3.2, Figures 3 and 4a. Differs: the paper shows masses only. It has 36 regions to about a dozen
     words, so the text's share per token is larger than its figures suggest; both are given here.
@@ -88,6 +92,6 @@ def _numbers(masses: Float[Tensor, "2 layers heads"], counts: tuple[int, int]) -
 
 
 def _share(by_layer: Float[Tensor, "2 layers"]) -> float:
-    """Return the image's share of the mass; one half if the mass on both is zero."""
+    """Return the image's share of the mass; 0 if the mass on both is zero, because the image has none."""
     text, image = by_layer.sum(-1).tolist()
-    return image / (text + image) if text + image > 0 else 0.5
+    return 0.0 if image == 0 else float(image / (text + image))  # NaN stays NaN

@@ -26,26 +26,32 @@ _MISSING = {
 }
 _PLACES = 8
 _TRIED = 512  # random shifts; a target without a suitable one has no random partner
+_TIED = 1e-5
+"""Relative difference of two masses that counts as a tie: uniform attention over equal areas differs by rounding."""
 
 
 @dataclass(frozen=True)
 class PhraseRegionAttention(Measure):
-    """Attention mass between a phrase and its regions, per head, and the same for a random partner.
+    """Attention mass between a phrase and its regions, per head, and the same for random partners.
 
-    Columns, each (layers, heads): `DIRECTION.linked`, `DIRECTION.random`, and `DIRECTION.excess`, the first minus the
-    second.
+    Columns, each (layers, heads): `DIRECTION.above`, the share of the random partners that receive less attention than
+    the true one (a tie counts half), so that 0.5 is chance whatever the number of tokens and regions;
+    `DIRECTION.linked` and `DIRECTION.random`, the masses on the true partner and on the mean random one;
+    `DIRECTION.excess`, their difference.
 
-    "text_image": attention of the phrase's tokens on its regions (mean over tokens). The random partner has equal area
-    outside the regions: for models of patches the same boxes, shifted; for models of regions as many other regions
-    without overlap (the mean over all of them, so that no choice is needed).
-    "image_text": attention of the regions' positions on the phrase's tokens. The random partner consists of the other
-    phrases of the caption. Both masses are the mean per token times the number of tokens of the shorter one.
+    "text_image": attention of the phrase's tokens on its regions (mean over tokens). The random partners have equal
+    area outside the regions: for models of patches the same boxes, shifted to up to 8 places of the same height; for
+    models of regions every other region without overlap, times the number of the phrase's own.
+    "image_text": attention of the regions' positions on the phrase's tokens. The random partners are the other phrases
+    of the caption, compared by the mean per token. Both masses are the mean per token times the number of tokens of the
+    shorter one of phrase and all others.
 
     A patch that a box covers in part counts in part. Units are refused if the model receives none of the regions, or
     if there is no random partner.
 
     Source: VALUE 3.3.1-2, Table 2. Differs: the paper takes the largest single weight between the tokens of the pair,
-    which grows with their number; here it is their mass, and random partners match in token count and in area.
+    which grows with their number and falls with the number of keys; here it is their mass, random partners match in
+    token count and in area, and the comparison is one of ranks.
     """
 
     direction: Direction
@@ -63,7 +69,7 @@ class PhraseRegionAttention(Measure):
 
     def columns(self, conditions: Iterable[str]) -> frozenset[str]:
         """Return the names of the masses, which do not depend on the name of the condition."""
-        return crossed([self.direction], ("linked", "random", "excess"))
+        return crossed([self.direction], ("linked", "random", "excess", "above"))
 
     def refusal(self, unit: Unit) -> str | None:
         """Return why the unit has no random partner, or None."""
@@ -73,11 +79,16 @@ class PhraseRegionAttention(Measure):
         return None if found else "the phrase's regions leave no equal area outside them"
 
     def reduce(self, batch: Sequence[Reduction]) -> Sequence[Numbers]:
-        """Return the masses of each trace, (layers, heads); one transfer per batch."""
-        found = torch.stack([self._masses(reduction) for reduction in batch]).float().cpu()
+        """Return the columns of each trace, (layers, heads); one transfer per batch."""
+        found = torch.stack([self._compared(reduction) for reduction in batch]).cpu()
         return [
-            {"linked": linked.tolist(), "random": random.tolist(), "excess": (linked - random).tolist()}
-            for linked, random in found
+            {
+                "linked": linked.tolist(),
+                "random": random.tolist(),
+                "excess": (linked - random).tolist(),
+                "above": above.tolist(),
+            }
+            for linked, random, above in found
         ]
 
     def row(self, unit: Unit, conditions: Mapping[str, Numbers]) -> Numbers:
@@ -88,35 +99,50 @@ class PhraseRegionAttention(Measure):
                 raise RefusedSample(unit.sample.id, reason)
         return {f"{self.direction}.{name}": array for name, array in numbers.items()}
 
-    def _masses(self, reduction: Reduction) -> Float[Tensor, "2 layers heads"]:
-        attention = reduction.trace[self.reading]
+    def _compared(self, reduction: Reduction) -> Float[Tensor, "3 layers heads"]:
+        attention = reduction.trace[self.reading].float()
         if self.direction == "text_image":
             return self._on_regions(reduction, attention)
         return _on_phrases(reduction, attention)
 
     def _on_regions(
         self, reduction: Reduction, attention: Float[Tensor, "layers heads text image"]
-    ) -> Float[Tensor, "2 layers heads"]:
+    ) -> Float[Tensor, "3 layers heads"]:
         axis, phrase = _axis(reduction.trace), phrase_of(reduction.unit)
         words = list(reduction.trace.text.positions(*phrase))
         target = _covered(axis, regions_of(reduction.unit))
-        control = _elsewhere(reduction.unit, axis, float(target.sum()), self.seed)
-        cells = torch.from_numpy(np.stack([target, control])).to(attention)
-        rows = attention[:, :, words].mean(2)
-        return torch.einsum("lhi,ci->clh", rows, cells)
+        partners = _elsewhere(reduction.unit, axis, float(target.sum()), self.seed)
+        cells = torch.from_numpy(np.concatenate([target[None], partners])).to(attention)
+        linked, *others = torch.einsum("lhi,ci->clh", attention[:, :, words].mean(2), cells)
+        random = torch.stack(others)
+        return torch.stack([linked, random.mean(0), share_below(linked, random)])
 
 
 def _on_phrases(
     reduction: Reduction, attention: Float[Tensor, "layers heads image text"]
-) -> Float[Tensor, "2 layers heads"]:
+) -> Float[Tensor, "3 layers heads"]:
     axis, unit, text = _axis(reduction.trace), reduction.unit, reduction.trace.text
     cells = _covered(axis, regions_of(unit))
     words = list(text.positions(*phrase_of(unit)))
-    others = [i for span in other_phrases(unit) for i in text.positions(*span)]
-    share = torch.from_numpy(cells / cells.sum()).to(attention)
-    row = torch.einsum("lhit,i->lht", attention, share)
+    partners = [list(text.positions(*span)) for span in other_phrases(unit)]
+    others = [i for tokens in partners for i in tokens]
+    row = torch.einsum("lhit,i->lht", attention, torch.from_numpy(cells / cells.sum()).to(attention))
     count = min(len(words), len(others))
-    return torch.stack([row[..., tokens].mean(-1) * count for tokens in (words, others)])  # no others: NaN
+    means = [row[..., tokens].mean(-1) for tokens in (words, others, *filter(None, partners))]  # no others: NaN
+    above = share_below(means[0], torch.stack(means[2:] or means[1:]))
+    return torch.stack([means[0] * count, means[1] * count, above])
+
+
+def share_below(
+    linked: Float[Tensor, "layers heads"], partners: Float[Tensor, "partners layers heads"]
+) -> Float[Tensor, "layers heads"]:
+    """Return the share of the partners with less mass than the true one, per head; a tie counts half.
+
+    >>> share_below(torch.tensor([[0.2]]), torch.tensor([[[0.1]], [[0.2]], [[0.3]], [[0.4]]])).item()
+    0.375
+    """
+    tied = torch.isclose(linked.expand_as(partners), partners, rtol=_TIED, atol=0.0)
+    return ((partners < linked) & ~tied).float().add(tied.float() / 2).mean(0)
 
 
 def phrase_of(unit: Unit) -> Span:
@@ -144,7 +170,9 @@ def other_phrases(unit: Unit) -> list[Span]:
 def shifted(unit: Unit, seed: int) -> list[tuple[Box, ...]]:
     """Return the unit's boxes, shifted together to at most 8 places inside the image and off themselves.
 
-    The places are uniform draws from a generator seeded per unit; empty if no shift of the boxes is possible.
+    The places are at the same height where possible: people and animals stand on the ground, so that a head that
+    attends to their usual height would seem to link them. They are uniform draws from a generator seeded per unit;
+    empty if no shift of the boxes is possible.
     """
     image, boxes = unit.sample.image, regions_of(unit)
     if image is None:
@@ -154,8 +182,12 @@ def shifted(unit: Unit, seed: int) -> list[tuple[Box, ...]]:
     draws = generator(seed, "shifted", unit.id).random((_TRIED, 2))
     across = -left + draws[:, 0] * max(image.width - (right - left), 0)
     down = -top + draws[:, 1] * max(image.height - (bottom - top), 0)
-    shifts = np.stack([across, down], axis=1)[_free(np.array(boxes, dtype=float), across, down)][:_PLACES]
-    return [tuple(box.shifted(x, y) for box in boxes) for x, y in shifts.tolist()]
+    corners = np.array(boxes, dtype=float)
+    for rise in (np.zeros_like(down), down):
+        shifts = np.stack([across, rise], axis=1)[_free(corners, across, rise)][:_PLACES]
+        if len(shifts):
+            return [tuple(box.shifted(x, y) for box in boxes) for x, y in shifts.tolist()]
+    return []
 
 
 def _free(
@@ -195,14 +227,12 @@ def _covered(axis: ImageAxis, boxes: Sequence[Box]) -> Float[np.ndarray, "positi
     return weights if weights.any() else np.full(len(weights), np.nan)
 
 
-def _elsewhere(unit: Unit, axis: ImageAxis, count: float, seed: int) -> Float[np.ndarray, "positions"]:
-    """Return the weights of the random partner: the mean over shifted boxes, or over other regions times `count`."""
+def _elsewhere(unit: Unit, axis: ImageAxis, count: float, seed: int) -> Float[np.ndarray, "partners positions"]:
+    """Return the weights of each random partner: the shifted boxes, or one other region times `count`; NaN if none."""
     boxes = regions_of(unit)
     if axis.unit == "patch":
-        places = shifted(unit, seed)
-        weights = [_covered(axis, place) for place in places]
-        return np.mean(weights, axis=0) if weights else np.full(len(axis), np.nan)
-    seen = [i for i, box in enumerate(axis.boxes) if box is not None and _clear((box,), boxes)]
-    mean = np.zeros(len(axis))
-    mean[seen] = count / max(len(seen), 1)
-    return mean if seen else np.full(len(axis), np.nan)
+        weights = [_covered(axis, place) for place in shifted(unit, seed)]
+    else:
+        seen = [i for i, box in enumerate(axis.boxes) if box is not None and _clear((box,), boxes)]
+        weights = list(count * np.eye(len(axis))[seen])
+    return np.stack(weights or [np.full(len(axis), np.nan)])

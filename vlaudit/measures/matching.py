@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from vlaudit.measures.base import Measure, Numbers, Reduction, Requirement, Unit, crossed, flat
+from vlaudit.measures.base import Measure, Numbers, Reduction, Requirement, Unit, above, crossed, flat
 from vlaudit.traces import Match
 
 Pair = tuple[str, str]
@@ -21,9 +21,9 @@ class MatchProbability(Measure):
     Columns per condition: `score` (log-odds, or the model's own score); `p`, its sigmoid: the probability of a match;
     `accepted`, true if `p` exceeds one half. `p` and `accepted` have no meaning unless the score is log-odds
     (see `Capabilities.match`).
-    Columns per unit: each name of `preferred`, true if the first condition of its pair scores strictly higher, or the
-    share of such pairs if it has several (a tie counts as wrong). Each name of `changes`: the absolute difference of
-    `p` between its two conditions, 0 to 1.
+    Columns per unit: each name of `preferred`, 1 if the first condition of its pair scores higher, or the share of
+    such pairs if it has several; a tie counts half, so that a constant score is at chance. `NAME.chance` is that
+    chance, 0.5. Each name of `changes`: the absolute difference of `p` between its two conditions, 0 to 1.
     Captions of one image can be compared by any score. `across_images` states that a comparison involves different
     images, which requires log-odds.
 
@@ -48,7 +48,8 @@ class MatchProbability(Measure):
 
     def columns(self, conditions: Iterable[str]) -> frozenset[str]:
         """Return `score`, `p` and `accepted` of the conditions, and the names of the comparisons."""
-        return crossed(conditions, ("score", "p", "accepted")) | {*self.preferred, *self.changes}
+        chances = crossed(self.preferred, ("chance",))
+        return crossed(conditions, ("score", "p", "accepted")) | {*self.preferred, *self.changes} | chances
 
     def reduce(self, batch: Sequence[Reduction]) -> Sequence[Numbers]:
         """Return `score`, `p` and `accepted` of each trace."""
@@ -64,13 +65,14 @@ class MatchProbability(Measure):
         changes = {
             name: abs(conditions[one]["p"] - conditions[other]["p"]) for name, (one, other) in self.changes.items()
         }
-        return {**flat(conditions), **preferred, **changes}
+        chances = {f"{name}.chance": 0.5 for name in preferred}
+        return {**flat(conditions), **preferred, **chances, **changes}
 
 
-def _preferred(conditions: Mapping[str, Numbers], pairs: Pair | tuple[Pair, ...]) -> bool | float:
-    """Return whether the first condition scores higher, or the share of the pairs in which it does."""
-    higher = [bool(conditions[one]["score"] > conditions[other]["score"]) for one, other in _listed(pairs)]
-    return higher[0] if len(higher) == 1 else sum(higher) / len(higher)
+def _preferred(conditions: Mapping[str, Numbers], pairs: Pair | tuple[Pair, ...]) -> float:
+    """Return the share of the pairs in which the first condition scores higher; ties count half."""
+    higher = [above(conditions[one]["score"], conditions[other]["score"]) for one, other in _listed(pairs)]
+    return sum(higher) / len(higher)
 
 
 def _listed(pairs: Pair | tuple[Pair, ...]) -> list[Pair]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from vlaudit.errors import CheckpointError
 
 _PACKAGE = Path(__file__).resolve().parent.parent
+_FIXTURES = (_PACKAGE / "fixtures", _PACKAGE.parent / "fixtures")
 
 
 def bundled_checkpoint(family: str) -> Path:
@@ -18,13 +19,19 @@ def bundled_checkpoint(family: str) -> Path:
     return weights
 
 
+def is_bundled(weights: Path) -> bool:
+    """Return whether a weights file is the bundled one of a family, or that of its second training seed."""
+    folders = (fixtures / "zoo" / "weights" for fixtures in _FIXTURES)
+    return any(weights.resolve().is_relative_to(folder) for folder in folders)
+
+
 def bundled_families(families: Iterable[str]) -> list[str]:
     """Return the families that have bundled weights, in the order given."""
     return [family for family in families if _weights(family) is not None]
 
 
 def _weights(family: str) -> Path | None:
-    for fixtures in (_PACKAGE / "fixtures", _PACKAGE.parent / "fixtures"):
+    for fixtures in _FIXTURES:
         weights = fixtures / "zoo" / "weights" / family / "model.safetensors"
         if weights.is_file():
             return weights

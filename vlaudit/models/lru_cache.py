@@ -32,6 +32,15 @@ class LRUCache(Generic[Value]):
         self.put(keys, [known[key] for key in keys])
         return [known[key] for key in keys]
 
+    def get_one(self, key: Hashable, compute: Callable[[], Value]) -> Value:
+        """Return the result for one key, computed if it is missing."""
+        if key in self._held:
+            self._held.move_to_end(key)
+            return self._held[key]
+        value = compute()
+        self.put([key], [value])
+        return value
+
     def put(self, keys: Sequence[Hashable], values: Sequence[Value]) -> None:
         """Store results as those used last."""
         for key, value in zip(keys, values, strict=True):

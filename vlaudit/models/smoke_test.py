@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import torch
 
-from vlaudit.errors import CheckpointError
+from vlaudit.errors import AdapterError, CheckpointError
 from vlaudit.models.base import ForwardRequest, ModelAdapter
 from vlaudit.models.probe_samples import answerable, probe_samples
 from vlaudit.traces import Attention, Hidden, Reading, Trace
 
 
 def smoke_test(adapter: ModelAdapter, checkpoint: Path | None = None) -> None:
-    """Run one pass over two samples; `CheckpointError` where an answer is not finite, or all are equal for both."""
+    """Run one pass over two samples.
+
+    Raises `AdapterError` where an answer is no tensor, and `CheckpointError` where one is not finite or all are equal
+    for both samples.
+    """
     what = f"checkpoint {checkpoint}" if checkpoint else f"model {adapter.name}"
     readings = frozenset(r for r in answerable(adapter) if not isinstance(r, Attention | Hidden))
     samples = [sample.hiding(sample.slots[0]) for sample in probe_samples(adapter)[::2]]  # the two short captions
     traces = adapter.forward([ForwardRequest(sample, readings) for sample in samples])
+    _require_tensors(adapter, traces, readings)
     broken = sorted({type(r).__name__ for trace in traces for r in readings if not bool(trace[r].isfinite().all())})
     if broken:
         raise CheckpointError(
@@ -26,6 +32,16 @@ def smoke_test(adapter: ModelAdapter, checkpoint: Path | None = None) -> None:
         )
     if readings and all(_same(reading, *traces) for reading in readings):
         raise CheckpointError(f"{what}: it loads, but gives the same answers to different images and captions")
+
+
+def _require_tensors(adapter: ModelAdapter, traces: Sequence[Trace], readings: Iterable[Reading]) -> None:
+    for trace in traces:
+        for reading in readings:
+            if not isinstance(answer := trace.arrays[reading], torch.Tensor):
+                raise AdapterError(
+                    f"model {adapter.name}: the answer to {reading!r} must be a torch tensor, got "
+                    f"{type(answer).__name__} {answer!r}"
+                )
 
 
 def _same(reading: Reading, one: Trace, other: Trace) -> bool:

@@ -123,7 +123,7 @@ class _Toy:
 
     def states(self, sample: Sample, modality: Modality, stage: int) -> Float[Tensor, "positions width"]:
         """Return the hidden states of one modality at one stage: the vector of each position, mixed with the image."""
-        met = self.image_bag(sample) / max(len(sample.regions), 1)
+        met = self.image_bag(sample) / max(len(sample.regions), 1) ** 0.5  # as long as the vector of a word
         if modality == "text":
             own = [
                 "[CLS]",

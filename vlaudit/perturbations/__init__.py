@@ -11,7 +11,7 @@ from vlaudit.perturbations.grayscale import Grayscale
 from vlaudit.perturbations.hint import CopyHint, Hint
 from vlaudit.perturbations.mask import MaskPhrases, MaskWords
 from vlaudit.perturbations.mirror import Mirror
-from vlaudit.perturbations.mismatch import OtherCaption, OtherImage, mismatched
+from vlaudit.perturbations.mismatch import OtherCaption, OtherImage, OtherPair, mismatched
 from vlaudit.perturbations.move import Move
 from vlaudit.perturbations.noise import LuminanceNoise
 from vlaudit.perturbations.recolor import Recolor
@@ -34,6 +34,7 @@ __all__ = [
     "Move",
     "OtherCaption",
     "OtherImage",
+    "OtherPair",
     "Perturbation",
     "Recolor",
     "SwapClauses",

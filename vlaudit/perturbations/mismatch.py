@@ -45,6 +45,21 @@ class OtherImage:
         return with_caption_of(_partner(sample), sample)
 
 
+@dataclass(frozen=True)
+class OtherPair:
+    """Replace the sample by its partner, which keeps its own caption. Deterministic.
+
+    Together with the sample, `OtherCaption` and `OtherImage` this gives all four pairings of two images and captions.
+    Raises `RefusedSample` if the sample has no partner.
+    """
+
+    drawn_for: ClassVar[Owner] = None
+
+    def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
+        """Return the partner."""
+        return _partner(sample)
+
+
 def with_caption_of(sample: Sample, other: Sample) -> Sample:
     """Return `sample` with the caption of `other`, linked to no region; image and regions stay."""
     return replace(
@@ -63,7 +78,7 @@ def _unlinked(part: _Part) -> _Part:
 
 def _partner(sample: Sample) -> Sample:
     if sample.partner is None:
-        raise RefusedSample(sample.id, "the data have no sample with another image and another caption")
+        raise RefusedSample(sample.id, "the data have no suitable sample with another image and another caption")
     return sample.partner
 
 

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from vlaudit.auditing.cases import MARK, check_marks, make_case
-from vlaudit.auditing.judging import Decided, NotDemanded, fails, judge
+from vlaudit.auditing.judging import Decided, NotDemanded, judge
 from vlaudit.auditing.record import VerdictRecord, text_fields
 from vlaudit.auditing.run import Run
 from vlaudit.errors import UsageError
 from vlaudit.findings import AuditCase, Finding
+from vlaudit.reporting.document import fails
 
 RUN: pytest.StashKey[Run] = pytest.StashKey()
 """Key of the run in the stash of a session."""
@@ -50,21 +51,18 @@ class Judge:
 def report(decided: Decided, *, gate: bool) -> None:
     """End a test with the outcome of its criterion; return if it passed."""
     verdict, known = decided.verdict, decided.known_failure
-    if fails(verdict.outcome, gate=gate, known=known):
+    if fails(verdict.outcome, gate=gate, as_known=decided.as_known):
         pytest.fail(_explained(decided, gate=gate), pytrace=False)
     if verdict.outcome == "not applicable":
         pytest.skip(verdict.reason)
     if verdict.outcome != "pass":
-        pytest.xfail(verdict.reason if known is None else f"known failure: {known}")
+        pytest.xfail(verdict.reason if known is None else f"known failure: {known.why}")
 
 
 def _explained(decided: Decided, *, gate: bool) -> str:
     finding, verdict = decided.case.finding, decided.verdict
-    if decided.known_failure is not None:
-        return (
-            f"{verdict.criterion.id} is listed under known_failures ({decided.known_failure}), but it did not fail: "
-            f"{verdict.outcome}, {verdict.reason}; take it off the list"
-        )
+    if decided.as_known is False:
+        return decided.known_failure_message()
     lines = [f"{verdict.criterion.id}: {verdict.outcome}", f"  claim: {finding.claim}", f"  found: {verdict.reason}"]
     if gate and verdict.outcome == "inconclusive":
         lines.append("  --gate requires a decision: more data (--limit N) would give one")

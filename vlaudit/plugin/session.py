@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from markupsafe import escape
 
-from vlaudit.auditing.cases import cases_of, names_of
+from vlaudit.auditing.cases import cases_of, check_thresholds
 from vlaudit.auditing.judging import criterion_of
 from vlaudit.auditing.options import Options
 from vlaudit.auditing.record import RunRecord, VerdictRecord, measurements_of
@@ -70,7 +70,7 @@ class AuditSession:
             audits = [item for item in items if isinstance(item, pytest.Function) and audited(item) is not None]
             # A test that is selected by its id comes without the other cases of its module.
             declared = [case for module in {item.module for item in audits} for case in cases_of(module)]
-            self.notes = self.run.thresholds.check_names(names_of([*declared, *map(case_of, audits)]))
+            self.notes = check_thresholds(self.run, [*declared, *map(case_of, audits)])
         except (VlauditError, TypeError, ValueError) as error:
             stop(session, str(error))
 
@@ -146,8 +146,7 @@ class AuditSession:
 
     @property
     def _judged(self) -> bool:
-        outcomes = set(self.document.summary.outcomes) if self.document else set()
-        return self._asserted or bool(outcomes - {"not applicable"})
+        return self._asserted or (self.document is not None and self.document.summary.status != "not audited")
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:

@@ -17,12 +17,22 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from vlaudit.errors import DataError
 from vlaudit.findings import Finding, Outcome, Verdict
+from vlaudit.known_failures import KnownFailure
 from vlaudit.reporting import wording
 from vlaudit.reporting.files import write_whole
 
 SCHEMA_VERSION: Final = "1"
 Whole = Annotated[int, Field(ge=0)]
 """A count."""
+Status = Literal["holds", "fails", "error", "undecided", "not audited"]
+"""What a run found out about a claim; "not audited" if no criterion of it could be judged."""
+_STATUS: Final[dict[Outcome, Status]] = {
+    "fail": "fails",
+    "error": "error",
+    "inconclusive": "undecided",
+    "pass": "holds",
+    "not applicable": "not audited",
+}
 
 
 class _Part(BaseModel):
@@ -77,9 +87,11 @@ class CriterionRecord(_Part):
     """One criterion on one model: bound, estimate and verdict.
 
     `id` is FINDING.CRITERION, `explanation` the docstring of its test. `bound` states in words what exactly one of
-    `at_least`, `at_most`, `within` states in numbers.
-    `alpha` is the criterion's share of the suite's error, `needed` the number of images that would probably decide it.
-    `known_failure` is the reason why a failure was expected. `duration` is in seconds.
+    `at_least`, `at_most`, `within` states in numbers. `alpha` is the criterion's share of the suite's error,
+    `confidence` the level of the interval, `power` the probability that a run of this size decides it, `needed` the
+    number of images (`--limit`) that would probably do. `competence` is true if it judges only whether the model can
+    read the stimuli. `known_failure` is the reason why a failure is expected, with a value in `known_range`; `as_known`
+    states whether this outcome is the expected one. `duration` is in seconds.
     """
 
     id: str
@@ -96,19 +108,33 @@ class CriterionRecord(_Part):
     value: float | None = None
     low: float | None = None
     high: float | None = None
+    confidence: float | None = None
     units: Whole | None = None
     clusters: Whole | None = None
     method: str | None = None
     seed: int | None = None
     needed: int | None = None
+    power: float | None = None
     shown: dict[str, float | str] = Field(default_factory=dict)
+    competence: bool = False
     known_failure: str | None = None
+    known_range: tuple[float, float] | None = None
+    as_known: bool | None = None
     duration: float = 0.0
 
     @property
     def known(self) -> bool:
         """True if it is a known failure that did not pass, as expected."""
-        return self.known_failure is not None and self.outcome in ("fail", "inconclusive")
+        return self.as_known is True and self.outcome in ("fail", "inconclusive")
+
+    @property
+    def about_claim(self) -> Outcome:
+        """The outcome as evidence about the claim: that the model can read the stimuli is none."""
+        return "not applicable" if self.competence and self.outcome == "pass" else self.outcome
+
+    def fails(self, *, gate: bool) -> bool:
+        """Return whether it fails the run."""
+        return fails(self.outcome, gate=gate, as_known=self.as_known)
 
     @property
     def signs(self) -> str:
@@ -122,7 +148,10 @@ class CriterionRecord(_Part):
 
 
 class FindingRecord(_Part):
-    """A finding as judged on one model; `published` maps names to figures of the source, as text."""
+    """A finding as judged on one model; `published` maps names to figures of the source, as text.
+
+    `status` states what the run found out about the claim, `reason` why it was not audited.
+    """
 
     id: str
     claim: str
@@ -131,19 +160,27 @@ class FindingRecord(_Part):
     published: dict[str, str] = Field(default_factory=dict)
     model: str
     counts: Counts = Field(default_factory=Counts)
+    status: Status
+    reason: str = ""
     criteria: tuple[CriterionRecord, ...]
 
     @property
     def outcome(self) -> Outcome:
         """The most important outcome of its criteria."""
-        return wording.worst([criterion.outcome for criterion in self.criteria])
+        return wording.worst([criterion.about_claim for criterion in self.criteria])
 
 
 class Summary(_Part):
-    """Number of criteria per outcome, and the verdict in one sentence."""
+    """Number of criteria per outcome, the status of the run, and the verdict in one sentence."""
 
     outcomes: dict[Outcome, Whole]
+    status: Status
     sentence: str
+
+    @property
+    def outcome(self) -> Outcome:
+        """The outcome that has this status."""
+        return next(outcome for outcome, status in _STATUS.items() if status == self.status)
 
 
 class RunDocument(_Part):
@@ -179,8 +216,7 @@ class RunDocument(_Part):
         expect, gate = rest.get("expect", "desirable"), rest.get("gate", False)
 
         def summary(*of: str) -> Summary:
-            criteria = [criterion for finding in findings if finding.model in of for criterion in finding.criteria]
-            found = _summary(criteria, expect=expect, gate=gate, models=len(of))
+            found = _summary([one for one in findings if one.model in of], expect=expect, gate=gate, models=len(of))
             return _cut_short(found, rest["interrupted"]) if rest.get("interrupted") else found
 
         by_family = {family: summary(family) for family in families}
@@ -209,6 +245,11 @@ class RunDocument(_Part):
             ) from error
 
     @property
+    def decided(self) -> bool:
+        """True if any criterion was judged with a decision; without one, a run never holds."""
+        return any_decided([criterion for finding in self.findings for criterion in finding.criteria])
+
+    @property
     def several_models(self) -> bool:
         """True if several models were audited."""
         return len(self.subject) > 1
@@ -220,7 +261,9 @@ def criterion_record(
     *,
     title: str | None = None,
     explanation: str = "",
-    known_failure: str | None = None,
+    known_failure: KnownFailure | None = None,
+    as_known: bool | None = None,
+    competence: bool = False,
     duration: float = 0.0,
 ) -> CriterionRecord:
     """Return the record of a verdict; the criterion's id may include the finding's.
@@ -242,7 +285,11 @@ def criterion_record(
         "outcome": verdict.outcome,
         "reason": verdict.reason,
         "needed": verdict.needed,
-        "known_failure": known_failure,
+        "power": verdict.power,
+        "competence": competence,
+        "known_failure": known_failure and known_failure.why,
+        "known_range": known_failure and (known_failure.low, known_failure.high),
+        "as_known": as_known,
         "duration": duration,
     }
     if estimate is not None:
@@ -250,6 +297,7 @@ def criterion_record(
             "value": wording.finite(estimate.value),
             "low": wording.finite(estimate.low),
             "high": wording.finite(estimate.high),
+            "confidence": 1 - estimate.alpha,
             "units": estimate.units,
             "clusters": estimate.clusters,
             "method": estimate.method,
@@ -263,6 +311,7 @@ def finding_record(
     finding: Finding, model: str, criteria: tuple[CriterionRecord, ...], counts: Counts | None = None
 ) -> FindingRecord:
     """Return the record of a finding as judged on one model."""
+    status = _STATUS[wording.worst([criterion.about_claim for criterion in criteria])]
     return FindingRecord(
         id=finding.id,
         claim=finding.claim,
@@ -271,24 +320,75 @@ def finding_record(
         published=dict(finding.published),
         model=model,
         counts=counts or Counts(),
+        status=status,
+        reason=_reason(criteria) if status == "not audited" else "",
         criteria=criteria,
     )
 
 
+def _reason(criteria: Sequence[CriterionRecord]) -> str:
+    """Return why a claim was not audited: the reason of its competence, else the most common one."""
+    reasons = [(one.competence, one.reason) for one in criteria if one.outcome == "not applicable"]
+    common = Counter([reason for competence, reason in reasons if competence] or [reason for _, reason in reasons])
+    return common.most_common(1)[0][0] if common else "only competence was judged, which is no evidence about the claim"
+
+
+def fails(outcome: Outcome, *, gate: bool, as_known: bool | None = None) -> bool:
+    """Return whether an outcome fails a run.
+
+    `as_known` states whether it is the outcome of a known failure; None if the criterion has none.
+    """
+    if outcome == "not applicable":
+        return False
+    if as_known is not None:
+        return not as_known
+    return outcome in ("fail", "error") or (gate and outcome == "inconclusive")
+
+
+def any_decided(criteria: Sequence[CriterionRecord]) -> bool:
+    """Return whether any criterion was judged with a decision; competence decides only by failing."""
+    return any(criterion.about_claim in ("pass", "fail") for criterion in criteria)
+
+
 def _summary(
-    criteria: Sequence[CriterionRecord], *, expect: Literal["desirable", "published"], gate: bool, models: int
+    findings: Sequence[FindingRecord], *, expect: Literal["desirable", "published"], gate: bool, models: int
 ) -> Summary:
+    criteria = [criterion for finding in findings for criterion in finding.criteria]
     counts = Counter(criterion.outcome for criterion in criteria)
-    known = sum(criterion.known and (gate or criterion.outcome == "fail") for criterion in criteria)
-    text = wording.sentence(counts, expect=expect, gate=gate, known=known, models=models)
+    status = _run_status(criteria, gate=gate)
+    unaudited = [finding for finding in findings if finding.status == "not audited"]
+    told = Counter(finding.reason for finding in unaudited).most_common(1)
+    text = wording.sentence(
+        counts,
+        status,
+        expect=expect,
+        gate=gate,
+        decided=any_decided(criteria),
+        known=sum(criterion.known for criterion in criteria),
+        outside=sum(criterion.as_known is False for criterion in criteria),
+        models=models,
+        unaudited=[finding.id if models == 1 else f"{finding.id} ({finding.model})" for finding in unaudited],
+        reason=told[0][0] if told else "",
+    )
     ordered: dict[Outcome, int] = {outcome: counts[outcome] for outcome in wording.OUTCOMES if counts[outcome]}
-    return Summary(outcomes=ordered, sentence=text)
+    return Summary(outcomes=ordered, status=status, sentence=text)
+
+
+def _run_status(criteria: Sequence[CriterionRecord], *, gate: bool) -> Status:
+    """Return the status of a run: a known failure does not fail it, an inconclusive criterion only a gate."""
+    if any(criterion.fails(gate=gate) for criterion in criteria):
+        return "error" if not any(one.fails(gate=gate) and one.outcome != "error" for one in criteria) else "fails"
+    if any_decided(criteria):
+        return "undecided" if any(one.outcome == "inconclusive" and not one.known for one in criteria) else "holds"
+    return "undecided" if any(one.outcome == "inconclusive" for one in criteria) else "not audited"
 
 
 def _cut_short(summary: Summary, reason: str) -> Summary:
     """Return the summary of an interrupted run, which never holds."""
     judged = wording.listed(summary.outcomes, wording.OUTCOMES) or "no criterion"
-    return summary.model_copy(update={"sentence": f"Interrupted ({reason}). Judged until then: {judged}."})
+    status = "undecided" if summary.status == "holds" else summary.status
+    sentence = f"Interrupted ({reason}). Judged until then: {judged}."
+    return summary.model_copy(update={"status": status, "sentence": sentence})
 
 
 def schema() -> Mapping[str, Any]:

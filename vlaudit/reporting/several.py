@@ -56,16 +56,8 @@ def anchor(finding: FindingRecord) -> str:
 
 
 def overall(document: RunDocument, family: str | None = None) -> Outcome:
-    """Return the outcome of a whole run, or of one of its models.
-
-    A known failure does not fail it, an inconclusive criterion only under `--gate`. An interrupted run does not pass.
-    """
-    findings = [finding for finding in document.findings if family in (None, finding.model)]
-    criteria = [criterion for finding in findings for criterion in finding.criteria]
-    outcomes: list[Outcome] = ["pass" if c.known else c.outcome for c in criteria]
-    if not document.complete:
-        outcomes.append("inconclusive")
-    return wording.worst([*outcomes, "fail"] if document.gate and "inconclusive" in outcomes else outcomes)
+    """Return the outcome of a whole run, or of one of its models."""
+    return (document.summary if family is None else document.summaries[family]).outcome
 
 
 def _sides(

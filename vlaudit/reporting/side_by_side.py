@@ -65,7 +65,7 @@ def matrix(document: RunDocument, width: int) -> list[str]:
     lines: list[str] = []
     for block in _blocks(widths, width - left):
         lines += ["", *_block(rows, names, widths, block, left)] if lines else _block(rows, names, widths, block, left)
-    known = any(c.known_failure is not None for f in document.findings for c in f.criteria)
+    known = any(c.known for f in document.findings for c in f.criteria)
     return [*lines, "", *textwrap.wrap(_LEGEND + ("; *: known failure" if known else ""), width)]
 
 
@@ -102,7 +102,7 @@ def _rows(name: str, one: Compared) -> Iterator[tuple[str, tuple[str, ...] | Non
 def _sign(criterion: CriterionRecord | None) -> str:
     if criterion is None:
         return "-"
-    return _SIGNS[criterion.outcome] + ("*" if criterion.known_failure is not None else "")
+    return _SIGNS[criterion.outcome] + ("*" if criterion.known else "")
 
 
 def _blocks(widths: Sequence[int], room: int) -> Iterator[range]:

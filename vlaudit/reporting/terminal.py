@@ -11,6 +11,7 @@ from vlaudit.reporting.side_by_side import failures, matrix
 
 _WORDS = {"fail": "FAIL", "error": "ERROR", "inconclusive": "inconclusive", "not applicable": "n/a", "pass": "pass"}
 _HEADING = ("", "estimate", "bound", "images", "verdict")
+NOT_REPRODUCED = "the published weakness does not reproduce on this checkpoint"
 _NARROWEST = 72
 _GAP = "  "
 
@@ -37,8 +38,7 @@ def _one(document: RunDocument, width: int) -> list[str]:
         rows += _rows(finding)
     lines = _aligned(rows, width)
     for finding in document.findings:
-        for criterion in finding.criteria:
-            lines += _explained(finding, criterion, width)
+        lines += _explained_finding(finding, width, published=document.expect == "published")
     return lines
 
 
@@ -53,12 +53,12 @@ def _several(document: RunDocument, width: int) -> list[str]:
 
 
 def _rows(finding: FindingRecord) -> Iterator[Row]:
-    yield (finding.id,)
+    yield (finding.id + (": not audited" if finding.status == "not audited" else ""),)
     for criterion in finding.criteria:
         name = "  " + criterion.id.removeprefix(f"{finding.id}.")
         estimate = "" if criterion.value is None else f"{wording.number(criterion.value)} {criterion.interval}"
         images = "" if criterion.clusters is None else str(criterion.clusters)
-        known = " (known)" if criterion.known_failure is not None else ""
+        known = " (known)" if criterion.known else ""
         yield name, estimate, criterion.signs, images, _WORDS[criterion.outcome] + known
 
 
@@ -86,20 +86,28 @@ def _aligned(rows: Sequence[Row], width: int) -> list[str]:
     return lines
 
 
-def _explained(finding: FindingRecord, criterion: CriterionRecord, width: int) -> list[str]:
+def _explained_finding(finding: FindingRecord, width: int, *, published: bool) -> list[str]:
+    """Return the reasons for the criteria that did not pass, or the one reason for a finding that was not audited."""
+    if finding.status == "not audited":
+        return textwrap.wrap(f"not audited {finding.id}: {finding.reason}", width, subsequent_indent="    ")
+    means = NOT_REPRODUCED if published else finding.failing
+    return [line for criterion in finding.criteria for line in _explained(finding.claim, means, criterion, width)]
+
+
+def _explained(claim: str, means: str, criterion: CriterionRecord, width: int) -> list[str]:
     """Return the reason why a criterion did not pass, with claim and bound for a failure."""
     if criterion.outcome == "pass":
         return []
     heading = f"{_WORDS[criterion.outcome]} {criterion.id}"
     if criterion.outcome != "fail" or criterion.value is None:
         return textwrap.wrap(f"{heading}: {criterion.reason}", width, initial_indent="", subsequent_indent="    ")
-    confidence = f"{100 * (1 - criterion.alpha):.4g}%"
+    confidence = f"{100 * (criterion.confidence or 0):.4g}%"
     facts = {
-        "claim": finding.claim,
+        "claim": claim,
         "estimate": f"{wording.number(criterion.value)} {criterion.interval} at {confidence}, "
         + wording.plural(criterion.clusters or 0, "image"),
         "threshold": f"{criterion.bound}: {criterion.why}",
-        "means": finding.failing,
+        "means": means,
         "known": criterion.known_failure or "",
     }
     lines = ["", heading]

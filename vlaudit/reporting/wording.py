@@ -89,33 +89,47 @@ def worst(outcomes: Sequence[Outcome]) -> Outcome:
 
 def sentence(
     counts: Mapping[Outcome, int],
+    status: str,
     *,
     expect: Literal["desirable", "published"],
     gate: bool,
+    decided: bool = True,
     known: int = 0,
+    outside: int = 0,
     models: int = 1,
+    unaudited: Sequence[str] = (),
+    reason: str = "",
 ) -> str:
     """Return the verdict of a whole run in one sentence.
 
-    `known` is the number of known failures among the failing criteria. With `gate` an inconclusive criterion fails
-    too. Of several models the criteria are counted together.
+    `known` is the number of known failures that did not pass, `outside` that of known failures outside their range,
+    `unaudited` the findings of which nothing was judged, `reason` the most common reason. A run without a decision
+    never holds and never passes a gate. Of several models the criteria are counted together.
     """
     total = sum(counts.values())
-    judged = total - counts.get("not applicable", 0)
-    if not judged:
-        whom = "this model" if models == 1 else "these models"
-        return f"Nothing was judged: no criterion applies to {whom} and these data."
-    bad = counts.get("fail", 0) + counts.get("error", 0) - known + (counts.get("inconclusive", 0) if gate else 0)
     criteria = f"{total} criteria" + (f" on {models} models" if models > 1 else "")
     of = "the one criterion" if total == 1 else f"of {criteria}"
-    if bad:
+    if status in ("fails", "error"):
         what = "Does not pass the gate" if gate else "Fails" if expect == "desirable" else "Does not reproduce"
-        return f"{what}: {of}, {listed(counts, OUTCOMES)}."
+        left = f", {outside} outside the range of a known failure" if outside else ""
+        return f"{what}: {of}, {listed(counts, OUTCOMES)}{left}."
+    if not decided:
+        return _undecided(status, f"{of}, {listed(counts, OUTCOMES)}", reason, gate=gate, models=models)
     held = "Holds" if expect == "desirable" else "Reproduces the published findings"
+    left = f"; not audited: {', '.join(unaudited)}" if unaudited else ""
     if counts.get("pass") == total:
-        return f"{held}: {'the one criterion' if total == 1 else f'all {criteria}'} passed."
-    decided = "" if not counts.get("inconclusive") else " as far as decided"
-    return f"{held}{decided}: {of}, {listed(counts, OUTCOMES[::-1])}{', as known' if known else ''}."
+        return f"{held}: {'the one criterion' if total == 1 else f'all {criteria}'} passed{left}."
+    far = " as far as decided" if counts.get("inconclusive") else ""
+    return f"{held}{far}: {of}, {listed(counts, OUTCOMES[::-1])}{', as known' if known else ''}{left}."
+
+
+def _undecided(status: str, counted: str, reason: str, *, gate: bool, models: int) -> str:
+    """Return the sentence of a run without a decision."""
+    start = "Does not pass the gate: nothing" if gate else "Nothing"
+    if status == "undecided":
+        return f"{start} was decided: {counted}."
+    whom = "this model" if models == 1 else "these models"
+    return f"{start} was judged: {reason or f'no criterion applies to {whom} and these data'}."
 
 
 def listed(counts: Mapping[Outcome, int], order: Sequence[Outcome]) -> str:

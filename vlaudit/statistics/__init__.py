@@ -7,6 +7,7 @@ Images are the clusters, and every image counts once: the estimand is the mean o
 units. An image with forty phrases therefore weighs as much as one with two.
 
 - `Mean`, `Proportion`: a column, or the difference of two columns.
+- `AboveChance`: accuracy, corrected for the chance level of each question.
 - `Last`, `Change`, `Trend`: a column with one value per layer.
 - `BestOf`: a column with one value per attention head; inference for the best head.
 - `LargestGap`, `LargestSpread`: the worst category; the difference between the best and the worst group.
@@ -32,11 +33,12 @@ for an invalid setting.
 from vlaudit.statistics.base import Estimate, NoEstimate, Statistic
 from vlaudit.statistics.best import BestOf
 from vlaudit.statistics.layers import Change, Last, Trend
-from vlaudit.statistics.means import Mean, Proportion
+from vlaudit.statistics.means import AboveChance, Mean, Proportion
 from vlaudit.statistics.shares import share
 from vlaudit.statistics.worst import LargestGap, LargestSpread
 
 __all__ = [
+    "AboveChance",
     "BestOf",
     "Change",
     "Estimate",

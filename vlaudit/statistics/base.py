@@ -4,14 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from vlaudit.tables import Table
+
+Errors: TypeAlias = tuple[float, float]
+"""One-sided errors of the lower and the upper end of an interval."""
+
+
+class Claim(NamedTuple):
+    """Claim that a value is at least (`above`) or at most `bound`, shown by an end with a one-sided error."""
+
+    bound: float
+    error: float
+    above: bool
 
 
 @dataclass(frozen=True)
 class Estimate:
     """A value with a confidence interval at level 1 - `alpha`, clustered by image.
+
+    `alpha` is the sum of the one-sided errors of both ends; an end may be infinite.
 
     `units` and `clusters` are the numbers of rows and of images. `method` names the interval ("exact", "betting",
     "bootstrap", "chosen forward, betting", ...), and `seed` determines its random draws. `shown` holds further numbers
@@ -40,9 +53,14 @@ class Estimate:
 
 @dataclass(frozen=True)
 class NoEstimate:
-    """The reason why the data allow no estimate, with counts: no rows, one cluster, NaN or infinite values."""
+    """The reason why the data allow no estimate, with counts: NaN or infinite values, no rows.
+
+    `too_few` states that nothing is broken: more images would give an estimate. The verdict is then inconclusive
+    instead of an error.
+    """
 
     reason: str
+    too_few: bool = False
 
 
 @runtime_checkable
@@ -55,5 +73,8 @@ class Statistic(Protocol):
         ...
 
     def __call__(self, table: Table, *, alpha: float, seed: int) -> Estimate | NoEstimate:
-        """Return the estimate with a confidence interval at level 1 - `alpha`; `seed` determines random draws."""
+        """Return the estimate with a confidence interval at level 1 - `alpha`; `seed` determines random draws.
+
+        Each end must be valid by itself, with a one-sided error of `alpha` / 2.
+        """
         ...

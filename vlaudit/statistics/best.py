@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from vlaudit.errors import DataError
-from vlaudit.statistics.base import Estimate
-from vlaudit.statistics.betting import lower_bounds
-from vlaudit.statistics.bootstrap import bootstrap_interval, simultaneous_upper_bounds
-from vlaudit.statistics.columns import (
-    Bounds,
-    ColumnStatistic,
-    Rows,
-    Where,
-    difference_bounds,
-)
-from vlaudit.statistics.means import check_varies
+from vlaudit.statistics.base import Claim, Errors
+from vlaudit.statistics.betting import betting_end, least_lower_bound
+from vlaudit.statistics.bootstrap import bootstrap_interval, upper_bounds
+from vlaudit.statistics.columns import ColumnStatistic, Rows, TooFew, Where, difference_bounds
+from vlaudit.statistics.inference import Bounds, Ends, Powers, scale, student_power, varies
+from vlaudit.statistics.resampling import RESAMPLES, shown_from, steps_for
+
+SELECTABLE = 48  # heads with the largest means, among which a power calculation selects
+DECISIVE = 8  # heads closest to a bound, whose upper ends a power calculation reads
 
 
 @dataclass(frozen=True)
@@ -30,9 +29,9 @@ class BestOf(ColumnStatistic):
     1. Shuffle the images. For each image, select the head with the highest mean over the *preceding* images, and keep
        that head's value on this image. The first tenth of the images is used for selection only.
     2. The estimate is the mean of the kept values. Given the preceding images, the expectation of each kept value is
-       at most the best head's mean. The *lower* bound, by betting at alpha / 2, is therefore valid for the best head.
-    3. The *upper* bound is simultaneous: with probability 1 - alpha / 2 it exceeds the mean of every head. It uses
-       betting with an equal share of the error per head, or, without bounds, a bootstrap of the maximum.
+       at most the best head's mean. The *lower* bound, by betting, is therefore valid for the best head.
+    3. The *upper* bound is the largest of all heads' own upper bounds, each with the full error. It is too low only if
+       the bound of the best head is (intersection-union), so that the error is not shared among the heads.
 
     The criterion "some head reaches t" thus passes only if a head selected on other images reaches t, and fails only
     if no head does. `shown` contains the naive maximum and its head.
@@ -52,9 +51,9 @@ class BestOf(ColumnStatistic):
 
     References
     ----------
-    Waudby-Smith, Ramdas (2024): predictable sequences. Romano, Wolf (2005): the bootstrap of the maximum. Bayle,
-    Bayle, Janson, Mackey. Cross-validation confidence intervals for test error (2020): pooled folds are valid if the
-    selection is stable, which it is not for heads with equal means.
+    Waudby-Smith, Ramdas (2024): predictable sequences. Berger. Multiparameter hypothesis testing and acceptance
+    sampling. Technometrics 24 (1982). Bayle, Bayle, Janson, Mackey. Cross-validation confidence intervals for test
+    error (2020): pooled folds are valid if the selection is stable, which it is not for heads with equal means.
 
     Examples
     --------
@@ -64,7 +63,7 @@ class BestOf(ColumnStatistic):
     >>> rows = [{"unit_id": i, "image_id": i, "mass": row.tolist()} for i, row in enumerate(noise)]
     >>> found = BestOf("mass")(Table.of(rows), alpha=0.05, seed=0)
     >>> print(found, found.shown["naive head"])
-    0.782 [0.736, 0.822] 7
+    0.782 [0.736, 0.807] 7
 
     """
 
@@ -73,7 +72,7 @@ class BestOf(ColumnStatistic):
     bounds: Bounds | None = (0.0, 1.0)
     where: Where | None = None
 
-    def _estimate(self, rows: Rows) -> Estimate:
+    def _infer(self, rows: Rows) -> BestInference:
         values = rows.numbers(self.column, self.minus, self.bounds)
         if values.ndim < 2 or not values.shape[1]:
             raise DataError(
@@ -82,11 +81,104 @@ class BestOf(ColumnStatistic):
             )
         bounds = self.bounds if self.minus is None else difference_bounds(self.bounds)
         means = rows.per_image(values)
-        shuffled = rows.rng.permutation(means.reshape(rows.images, -1))
+        if len(means) < 2:
+            raise TooFew(f"only one image ({len(values)} rows): no other image can choose the head")
+        shuffled = _flat(means)[rows.rng.permutation(len(means))]
         kept, heads = select_forward(shuffled)
-        low, high = _interval(shuffled, kept, bounds, rows.alpha, rows.rng)
-        method = "chosen forward, " + ("bootstrap" if bounds is None else "betting")
-        return rows.estimate(kept.mean(), low, high, method, **_shown(means.mean(0), heads))
+        ends = Ends(shuffled, shuffled)
+        if len(rows.open_image):
+            lowest, highest = rows.ends(values, bounds)
+            order = rows.rng.permutation(len(lowest))
+            ends = Ends(_flat(lowest)[order], _flat(highest)[order])
+        return BestInference(float(kept.mean()), ends, bounds, _shown(means.mean(0), heads))
+
+
+@dataclass(frozen=True)
+class BestInference:
+    """Inference for the largest mean of several columns; see `BestOf`. The images of `ends` are in random order."""
+
+    value: float
+    ends: Ends
+    bounds: Bounds | None
+    shown: Mapping[str, float | str]
+
+    @property
+    def method(self) -> str:
+        """Name of the interval."""
+        return "chosen forward, " + ("bootstrap" if self.bounds is None else "betting")
+
+    def interval(self, errors: Errors, rng: np.random.Generator) -> tuple[float, float]:
+        """Return both ends; infinite ones if a head without bounds does not vary between images."""
+        kept, values = select_forward(self.ends.low)[0], self.ends.high
+        if self.bounds is not None:
+            low, width = self.bounds[0], self.bounds[1] - self.bounds[0]
+            highest = 1 - least_lower_bound(1 - (values - low) / width, errors[1])
+            return betting_end(kept, self.bounds, errors[0], lower=True), float(low + highest * width)
+        lowest = bootstrap_interval(kept, (errors[0], errors[0]), rng)[0] if varies(kept) else -np.inf
+        highest = upper_bounds(values, errors[1], rng).max() if all(map(varies, values.T)) else np.inf
+        return float(lowest), float(highest)
+
+    def power(self, claim: Claim, sizes: Int[np.ndarray, "sizes"], rng: np.random.Generator) -> Powers:
+        """Return the probability that the end shows the claim, if the best head's mean is the estimate."""
+        values = self.ends.low if claim.above else self.ends.high
+        values = values + _likely_means(values, self.value) - values.mean(0)
+        power = _power_above if claim.above else _power_below
+        return power(values, claim, self.bounds, sizes, rng)
+
+
+def _likely_means(values: Float[np.ndarray, "images heads"], best: float) -> Float[np.ndarray, "heads"]:
+    """Return head means without the luck of the sample: shrunk to their average, the largest equal to `best`.
+
+    Means are shrunk by the share of their variance that is sampling variance (James and Stein 1961).
+    """
+    means = values.mean(0)
+    noise, spread = values.var(0).mean() / len(values), means.var()
+    kept = max(0.0, 1 - noise / spread) if spread > 0 else 0.0
+    best = max(best, float(means.mean()))
+    likely = np.minimum(means.mean() + kept * (means - means.mean()), best)
+    likely[means.argmax()] = best
+    return np.asarray(likely)
+
+
+def _power_above(
+    values: Float[np.ndarray, "images heads"],
+    claim: Claim,
+    bounds: Bounds | None,
+    sizes: Int[np.ndarray, "sizes"],
+    rng: np.random.Generator,
+) -> Powers:
+    """Return the probability that the heads chosen forward from resampled images reach the bound."""
+    if bounds is None:
+        return student_power(select_forward(values)[0], claim, sizes - sizes // 10)
+    scaled, bound = scale(np.clip(values, *bounds), claim, bounds)
+    scaled = scaled[:, np.argsort(-scaled.mean(0))[:SELECTABLE]]
+    draws = scaled[rng.integers(len(scaled), size=(steps_for(sizes).max(), RESAMPLES // 2))]
+    preceding = np.cumsum(draws, axis=0) - draws
+    kept = np.take_along_axis(draws, preceding.argmax(2)[:, :, None], axis=2)
+    shown = shown_from(kept, scaled.mean(0).max(), sizes, bound=bound, error=claim.error, first=0.1)
+    return np.asarray(shown.all(2).mean(1))
+
+
+def _power_below(
+    values: Float[np.ndarray, "images heads"],
+    claim: Claim,
+    bounds: Bounds | None,
+    sizes: Int[np.ndarray, "sizes"],
+    rng: np.random.Generator,
+) -> Powers:
+    """Return the probability that the upper bounds of all heads are below the bound; the closest heads decide."""
+    deviation = values.std(0) + 1e-9
+    closest = np.argsort((claim.bound - values.mean(0)) / deviation)[:DECISIVE]
+    values = values[:, closest]
+    if bounds is None:
+        return np.asarray(np.min([student_power(head, claim, sizes) for head in values.T], axis=0))
+    scaled, bound = scale(np.clip(values, *bounds), claim, bounds)
+    draws = scaled[rng.integers(len(scaled), size=(steps_for(sizes).max(), RESAMPLES // 2))]
+    return np.asarray(shown_from(draws, scaled.mean(0), sizes, bound=bound, error=claim.error).all(2).mean(1))
+
+
+def _flat(means: Float[np.ndarray, "images *heads"]) -> Float[np.ndarray, "images all"]:
+    return means.reshape(len(means), -1)
 
 
 def select_forward(
@@ -102,23 +194,6 @@ def select_forward(
     preceding_sums = np.cumsum(values, axis=0)[start - 1 : -1]
     heads = preceding_sums.argmax(axis=1)
     return values[np.arange(start, len(values)), heads], heads
-
-
-def _interval(
-    values: Float[np.ndarray, "images heads"],
-    kept: Float[np.ndarray, "tested"],
-    bounds: Bounds | None,
-    alpha: float,
-    rng: np.random.Generator,
-) -> tuple[float, float]:
-    if bounds is None:
-        check_varies(values)
-        check_varies(kept[:, None])
-        return bootstrap_interval(kept, alpha, rng)[0], float(simultaneous_upper_bounds(values, alpha / 2, rng).max())
-    low, width = bounds[0], bounds[1] - bounds[0]
-    lowest = lower_bounds((kept[:, None] - low) / width, alpha / 2)[0]
-    highest = 1 - lower_bounds(1 - (values - low) / width, alpha / 2 / values.shape[1]).min()
-    return float(low + lowest * width), float(low + highest * width)
 
 
 def _shown(means: Float[np.ndarray, "*heads"], chosen: Int[np.ndarray, "tested"]) -> dict[str, float | str]:

@@ -19,42 +19,54 @@ grid points.
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 GRID_SIZE = 1000  # bounds are rounded outwards to a thousandth of the range
 MAX_STAKE = 0.9  # largest share of the wealth that is staked on one image
 PRUNE_EVERY = 8  # images between two removals of rejected hypotheses
 
 
-def betting_interval(
-    values: Float[np.ndarray, "images"], bounds: tuple[float, float], alpha: float, rng: np.random.Generator
-) -> tuple[float, float]:
-    """Return an interval that covers the mean with probability at least 1 - `alpha`.
+def betting_end(
+    values: Float[np.ndarray, "images"], bounds: tuple[float, float], error: float, *, lower: bool
+) -> float:
+    """Return a lower or upper bound for the mean, valid with probability 1 - `error`; values in random order.
 
-    1. Scale the values from `bounds` to [0, 1] and shuffle them, because the bets depend on their order.
-    2. Bet against "at most m" for every m of a grid, with target 2 / alpha, for the lower bound.
-    3. Do the same with one minus the values, for the upper bound.
+    1. Scale the values from `bounds` to [0, 1]; for an upper bound, subtract them from one.
+    2. Bet against "at most m" for every m of a grid, with target 1 / error.
 
-    >>> rng = np.random.default_rng(0)
-    >>> low, high = betting_interval(np.ones(20), (0.0, 1.0), 0.05, rng)
-    >>> round(low, 2), high
-    (0.82, 1.0)
+    >>> round(betting_end(np.ones(20), (0.0, 1.0), 0.025, lower=True), 2)
+    0.82
     """
-    low, high = bounds
-    scaled = rng.permutation((values - low) / (high - low))[:, None]
-    lowest, highest = lower_bounds(scaled, alpha / 2)[0], 1 - lower_bounds(1 - scaled, alpha / 2)[0]
-    return float(low + lowest * (high - low)), float(low + highest * (high - low))
+    low, width = bounds[0], bounds[1] - bounds[0]
+    scaled = ((values - low) / width)[:, None]
+    end = lower_bounds(scaled, error)[0] if lower else 1 - lower_bounds(1 - scaled, error)[0]
+    return float(low + end * width)
 
 
-def lower_bounds(values: Float[np.ndarray, "images columns"], alpha: float) -> Float[np.ndarray, "columns"]:
+def lower_bounds(
+    values: Float[np.ndarray, "images columns"], alpha: float, most: float = 1.0
+) -> Float[np.ndarray, "columns"]:
     """Return a lower bound for each column's mean, each valid with probability 1 - `alpha`; values are in [0, 1].
 
+    Bounds above `most` are not searched for: `most` is then returned.
     A row may depend on the preceding rows, provided that its conditional expectation is at most the mean to be bounded.
     """
-    grid = np.arange(1, GRID_SIZE + 1) / GRID_SIZE
+    grid = np.arange(1, round(most * GRID_SIZE) + 1) / GRID_SIZE
+    if not len(grid):
+        return np.zeros(values.shape[1])
     rejected = _rejected(values, grid, np.log(1 / alpha))
-    first_accepted = np.where(rejected.all(0), GRID_SIZE, (~rejected).argmax(0))
+    first_accepted = np.where(rejected.all(0), len(grid), (~rejected).argmax(0))
     return first_accepted / GRID_SIZE
+
+
+def least_lower_bound(values: Float[np.ndarray, "images columns"], alpha: float) -> float:
+    """Return the smallest of the `lower_bounds` of all columns.
+
+    The column with the smallest mean probably has it, so larger bounds of the others are not searched for.
+    """
+    first = values.mean(0).argmin()
+    least = float(lower_bounds(values[:, [first]], alpha)[0])
+    return float(lower_bounds(values, alpha, least).min())
 
 
 def _rejected(
@@ -76,3 +88,37 @@ def _rejected(
             index, column = index[~done], column[~done]
             m, wealth, squares = m[~done], wealth[~done], squares[~done]
     return rejected
+
+
+def reaches_target(
+    values: Float[np.ndarray, "steps columns"],
+    m: Float[np.ndarray, "columns"],
+    target: float,
+    starts: Int[np.ndarray, "columns"],
+    stops: Int[np.ndarray, "columns"],
+) -> Bool[np.ndarray, "columns"]:
+    """Return for which columns the log-wealth against "the mean is at most m" reaches the target.
+
+    Each column has its own hypothesis `m` in (0, 1) and consists of its rows from `starts` to `stops`.
+    """
+    reached = np.zeros(len(m), dtype=bool)
+    index = np.arange(len(m))
+    wealth, squares = np.zeros(len(m)), np.full(len(m), 0.25)
+    for step, row in enumerate(values):
+        if step % PRUNE_EVERY == 0:
+            done = wealth >= target
+            reached[index[done]] = True
+            keep = ~done & (stops > step)
+            index, starts, stops = index[keep], starts[keep], stops[keep]
+            m, wealth, squares = m[keep], wealth[keep], squares[keep]
+            if not len(index):
+                break
+        active = (starts <= step) & (step < stops)
+        played = np.maximum(step - starts, 0)
+        left = np.maximum(stops - starts - played, 1)
+        stake = np.sqrt(2 * np.maximum(target - wealth, 0) * (played + 1) / (left * squares))
+        above = np.where(active, row[index] - m, 0.0)
+        wealth += np.log1p(np.minimum(stake, MAX_STAKE / m) * above)
+        squares += above**2
+    reached[index[wealth >= target]] = True
+    return reached

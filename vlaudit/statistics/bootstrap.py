@@ -3,7 +3,6 @@
 Source:
     Efron, Tibshirani. An introduction to the bootstrap (1993), chapters 13 (percentiles) and 8 (clusters).
     Hesterberg. What teachers should know about the bootstrap. The American Statistician 69 (2015).
-    Romano, Wolf. Stepwise multiple testing as formalized data snooping. Econometrica 73 (2005) (maximum statistic).
 
 Differs: percentiles are taken at the nominal level, and their distances from the value are then multiplied by the ratio
 of Student's quantile to the normal one. Hesterberg adjusts the level instead, which at our levels needs millions of
@@ -45,36 +44,28 @@ def resampled_means(
 
 
 def bootstrap_interval(
-    values: Float[np.ndarray, "images"], alpha: float, rng: np.random.Generator
+    values: Float[np.ndarray, "images"], errors: tuple[float, float], rng: np.random.Generator
 ) -> tuple[float, float]:
-    """Return the percentile interval of the mean at level 1 - `alpha`, widened for small samples.
+    """Return the percentile interval of the mean with a one-sided error at each end, widened for small samples.
 
     1. Resample the images and take the mean of each resample.
-    2. Take the quantiles alpha / 2 and 1 - alpha / 2 of these means.
+    2. Take the quantiles `errors[0]` and 1 - `errors[1]` of these means.
     3. Multiply their distances from the mean by `student_factor`.
     """
     value = values.mean()
-    means = resampled_means(values[:, None], draws_for(alpha), rng)[:, 0]
-    low, high = np.quantile(means, [alpha / 2, 1 - alpha / 2])
-    factor = student_factor(len(values), alpha)
-    return float(value - factor * (value - low)), float(value + factor * (high - value))
+    means = resampled_means(values[:, None], draws_for(2 * min(errors)), rng)[:, 0]
+    low, high = np.quantile(means, [errors[0], 1 - errors[1]])
+    below, above = (student_factor(len(values), 2 * error) for error in errors)
+    return float(value - below * (value - low)), float(value + above * (high - value))
 
 
-def simultaneous_upper_bounds(
-    values: Float[np.ndarray, "images columns"], alpha: float, rng: np.random.Generator
+def upper_bounds(
+    values: Float[np.ndarray, "images columns"], error: float, rng: np.random.Generator
 ) -> Float[np.ndarray, "columns"]:
-    """Return upper bounds that exceed the means of all columns simultaneously with probability 1 - `alpha`.
-
-    1. Resample the images, all columns together, which preserves their dependence.
-    2. In each resample, take the maximum over columns of (mean - resampled mean) / standard error.
-    3. The quantile 1 - alpha of these maxima, multiplied by `student_factor`, is the critical value.
-
-    Every column must vary between images.
-    """
-    mean, error = values.mean(0), values.std(0, ddof=1) / math.sqrt(len(values))
-    shifts = (mean - resampled_means(values, draws_for(2 * alpha), rng)) / error
-    critical = np.quantile(shifts.max(1), 1 - alpha) * student_factor(len(values), 2 * alpha)
-    return np.asarray(mean + critical * error)
+    """Return an upper bound of the mean per column, each valid by itself with probability about 1 - `error`."""
+    value = values.mean(0)
+    high = np.quantile(resampled_means(values, draws_for(2 * error), rng), 1 - error, axis=0)
+    return np.asarray(value + student_factor(len(values), 2 * error) * (high - value))
 
 
 def student_factor(images: int, alpha: float) -> float:

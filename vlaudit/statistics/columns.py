@@ -6,22 +6,23 @@ Data that allow no estimate raise `Unusable` inside this package, which `ColumnS
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
+import polars as pl
 from jaxtyping import Float, Int, Shaped
 
 from vlaudit.errors import DataError, UsageError, VlauditError
 from vlaudit.seeds import generator
-from vlaudit.statistics.base import Estimate, NoEstimate
-from vlaudit.tables import Table
+from vlaudit.statistics.base import Claim, Errors, Estimate, NoEstimate
+from vlaudit.statistics.inference import Bounds, Ends, Inference, Powers
+from vlaudit.tables import IMAGE, Table
 
-Bounds: TypeAlias = tuple[float, float]
 Where: TypeAlias = str | tuple[str, str | int | bool]
 """Rows to read: the name of a boolean column, or a pair of a column and the required value."""
 
-_COLUMN_FIELDS = ("column", "minus", "by", "truth", "predicted")
+_COLUMN_FIELDS = ("column", "minus", "chance", "by", "truth", "predicted")
 """Fields of statistics that name columns."""
 
 ROUNDING = 1e-6  # float32 probabilities may sum to slightly more than 1
@@ -29,6 +30,10 @@ ROUNDING = 1e-6  # float32 probabilities may sum to slightly more than 1
 
 class Unusable(VlauditError):  # noqa: N818 - an outcome of the data, not an error of the caller
     """The selected rows allow no estimate; the message is the reason."""
+
+
+class TooFew(Unusable):
+    """The selected rows are valid, but too few for an interval."""
 
 
 class ColumnStatistic(ABC):
@@ -48,29 +53,47 @@ class ColumnStatistic(ABC):
         return frozenset(column for column in (*named, selecting) if column is not None)
 
     def __call__(self, table: Table, *, alpha: float, seed: int) -> Estimate | NoEstimate:
-        """Return the estimate with a confidence interval at level 1 - `alpha`; `seed` determines random draws."""
+        """Return the estimate with an interval at level 1 - `alpha`, half of `alpha` at each end."""
+        check_alpha(alpha)
+        return self.interval(table, (alpha / 2, alpha / 2), seed=seed)
+
+    def interval(self, table: Table, errors: Errors, *, seed: int) -> Estimate | NoEstimate:
+        """Return the estimate with an interval whose lower and upper ends have these one-sided errors."""
         try:
-            return self._estimate(select_rows(self, table, self.where, alpha, seed))
+            rows = select_rows(self, table, self.where, seed)
+            inference = self._infer(rows)
+            low, high = inference.interval(errors, rows.rng)
         except Unusable as reason:
-            return NoEstimate(str(reason))
+            return NoEstimate(str(reason), too_few=isinstance(reason, TooFew))
+        value, alpha = float(inference.value), sum(errors)
+        low, high = min(float(low), value), max(float(high), value)  # rounding must not exclude the value
+        return Estimate(value, low, high, alpha, rows.units, rows.images, inference.method, seed, inference.shown)
+
+    def power(self, table: Table, claim: Claim, sizes: Int[np.ndarray, "sizes"], *, seed: int) -> Powers:
+        """Return the probability, for each number of images, that an interval from so many images shows the claim.
+
+        The images of the table are resampled, so the estimate is taken as the true value. Raises `Unusable` if there is
+        no estimate.
+        """
+        rows = select_rows(self, table, self.where, seed)
+        return self._infer(rows).power(claim, sizes, rows.rng)
 
     @abstractmethod
-    def _estimate(self, rows: Rows) -> Estimate:
-        """Return the estimate from the selected rows; raise `Unusable` if they allow none."""
+    def _infer(self, rows: Rows) -> Inference:
+        """Return the estimate of the selected rows and its inference; raise `Unusable` if they allow none."""
 
 
 @dataclass(frozen=True)
 class Rows:
-    """The selected rows of a table, from at least two images.
+    """The selected rows of a table, and the selected units that the model refused.
 
-    `image` is the index of each row's image in the sorted image ids, so that results do not depend on the row order.
+    `image` and `open_image` are the indices of their images in the sorted image ids, so that results do not depend on
+    the row order.
     """
 
     table: Table
     image: Int[np.ndarray, "rows"]
-    images: int
-    alpha: float
-    seed: int
+    open_image: Int[np.ndarray, "open"]
     rng: np.random.Generator
 
     @property
@@ -79,16 +102,44 @@ class Rows:
         return len(self.image)
 
     @property
-    def one_per_image(self) -> bool:
-        """True if every image has exactly one row."""
-        return self.units == self.images
+    def images(self) -> int:
+        """Number of images with rows."""
+        return len(np.unique(self.image))
 
-    def per_image(self, values: Float[np.ndarray, "rows *rest"]) -> Float[np.ndarray, "images *rest"]:
-        """Return the mean of each image's rows."""
-        sums = np.zeros((self.images, *values.shape[1:]))
-        np.add.at(sums, self.image, values)
-        sizes = np.bincount(self.image, minlength=self.images)
-        return np.asarray(sums / sizes.reshape(-1, *[1] * (values.ndim - 1)))
+    @property
+    def one_per_image(self) -> bool:
+        """True if every image has exactly one unit, answered or not."""
+        every = np.concatenate([self.image, self.open_image])
+        return len(every) == len(np.unique(every))
+
+    def per_image(
+        self, values: Float[np.ndarray, "rows *rest"], fill: float | None = None
+    ) -> Float[np.ndarray, "images *rest"]:
+        """Return the mean of each image's rows; with `fill`, refused units count with this value."""
+        image = self.image
+        if fill is not None:
+            values = np.concatenate([values, np.full((len(self.open_image), *values.shape[1:]), fill)])
+            image = np.concatenate([image, self.open_image])
+        present, image = np.unique(image, return_inverse=True)
+        sums = np.zeros((len(present), *values.shape[1:]))
+        np.add.at(sums, image, values)
+        return np.asarray(sums / np.bincount(image).reshape(-1, *[1] * (values.ndim - 1)))
+
+    def ends(self, values: Float[np.ndarray, "rows *rest"], bounds: Bounds | None) -> Ends:
+        """Return the image means for the lower and the upper end of an interval.
+
+        Refused units count with the lowest value at the lower end and with the highest one at the upper end, so that
+        the interval covers the mean for any values of theirs.
+        """
+        if not len(self.open_image):
+            means = self.per_image(values)
+            return Ends(means, means)
+        if bounds is None:
+            raise TooFew(
+                f"the model refused {len(self.open_image)} of {self.units + len(self.open_image)} units, which may "
+                "have any value without bounds"
+            )
+        return Ends(self.per_image(values, bounds[0]), self.per_image(values, bounds[1]))
 
     def numbers(
         self, column: str, minus: str | None = None, bounds: Bounds | None = None
@@ -112,25 +163,31 @@ class Rows:
             raise DataError(f"column {column!r} must hold one name per row, got arrays of shape {values.shape[1:]}")
         return values.astype(str)
 
-    def estimate(self, value: float, low: float, high: float, method: str, **shown: float | str) -> Estimate:
-        """Return an `Estimate` for these rows; the interval is widened if necessary to contain the value."""
-        low, high = min(float(low), float(value)), max(float(high), float(value))
-        return Estimate(float(value), low, high, self.alpha, self.units, self.images, method, self.seed, shown)
 
-
-def select_rows(statistic: object, table: Table, where: Where | None, alpha: float, seed: int) -> Rows:
+def select_rows(statistic: object, table: Table, where: Where | None, seed: int) -> Rows:
     """Return the rows that a statistic reads, with a generator seeded by `seed` and the statistic's `repr`."""
-    check_alpha(alpha)
     if not len(table):
         refused = ", ".join(f"{count} {reason}" for reason, count in sorted(table.refused.items()))
-        raise Unusable(f"no rows: none of {table.planned} planned units was measured" + f" ({refused})" * bool(refused))
+        raise TooFew(f"no rows: none of {table.planned} planned units was measured" + f" ({refused})" * bool(refused))
     selected = table if where is None else table.where(_mask(table, where))
     if not len(selected):
-        raise Unusable(f"no rows: where={where!r} selects none of {len(table)} rows")
-    ids, image = np.unique(selected.images.astype(str), return_inverse=True)
-    if len(ids) == 1:
-        raise Unusable(f"only one image ({ids[0]}, {len(selected)} rows): an interval requires at least two")
-    return Rows(selected, image, len(ids), alpha, seed, generator(seed, repr(statistic)))
+        raise TooFew(f"no rows: where={where!r} selects none of {len(table)} rows")
+    selected = replace(selected, unanswered=_unanswered(table, where))
+    images = [selected.images.astype(str)]
+    if len(selected.unanswered):
+        images.append(selected.unanswered[IMAGE].to_numpy().astype(str))
+    _, image = np.unique(np.concatenate(images), return_inverse=True)
+    return Rows(selected, image[: len(selected)], image[len(selected) :], generator(seed, repr(statistic)))
+
+
+def _unanswered(table: Table, where: Where | None) -> pl.DataFrame:
+    """Return the selected refused units; those whose value in the column of `where` is unknown count too."""
+    if where is None or not len(table.unanswered):
+        return table.unanswered
+    column, required = (where, True) if isinstance(where, str) else where
+    if column not in table.unanswered.columns:
+        return table.unanswered
+    return table.unanswered.filter([value in (required, None) for value in table.unanswered[column].to_list()])
 
 
 def check_alpha(alpha: float) -> None:

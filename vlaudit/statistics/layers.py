@@ -9,15 +9,8 @@ import scipy
 from jaxtyping import Float
 
 from vlaudit.errors import DataError
-from vlaudit.statistics.base import Estimate
-from vlaudit.statistics.columns import (
-    Bounds,
-    ColumnStatistic,
-    Rows,
-    Unusable,
-    Where,
-    difference_bounds,
-)
+from vlaudit.statistics.columns import ColumnStatistic, Rows, Unusable, Where, difference_bounds
+from vlaudit.statistics.inference import Bounds, MeanInference
 from vlaudit.statistics.means import mean_of
 
 
@@ -35,7 +28,7 @@ class Last(ColumnStatistic):
     bounds: Bounds | None = (0.0, 1.0)
     where: Where | None = None
 
-    def _estimate(self, rows: Rows) -> Estimate:
+    def _infer(self, rows: Rows) -> MeanInference:
         return mean_of(rows, _layers(rows, self.column, self.bounds)[:, -1], self.bounds)
 
 
@@ -57,7 +50,7 @@ class Change(ColumnStatistic):
     bounds: Bounds | None = (0.0, 1.0)
     where: Where | None = None
 
-    def _estimate(self, rows: Rows) -> Estimate:
+    def _infer(self, rows: Rows) -> MeanInference:
         values = _layers(rows, self.column, self.bounds)
         count = values.shape[1]
         for name, layer in (("first", self.first), ("last", self.last)):
@@ -85,7 +78,7 @@ class Trend(ColumnStatistic):
     column: str
     where: Where | None = None
 
-    def _estimate(self, rows: Rows) -> Estimate:
+    def _infer(self, rows: Rows) -> MeanInference:
         return mean_of(rows, rank_trend(_layers(rows, self.column, None)), (-1.0, 1.0))
 
 

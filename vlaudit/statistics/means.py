@@ -1,25 +1,15 @@
-"""Means and proportions of columns, and the choice of the interval for a mean over images."""
+"""Means and proportions of columns."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-import scipy
 from jaxtyping import Float
 
 from vlaudit.errors import DataError
-from vlaudit.statistics.base import Estimate
-from vlaudit.statistics.betting import betting_interval
-from vlaudit.statistics.bootstrap import bootstrap_interval
-from vlaudit.statistics.columns import (
-    Bounds,
-    ColumnStatistic,
-    Rows,
-    Unusable,
-    Where,
-    difference_bounds,
-)
+from vlaudit.statistics.columns import ColumnStatistic, Rows, Where, difference_bounds
+from vlaudit.statistics.inference import Bounds, MeanInference
 
 
 @dataclass(frozen=True)
@@ -34,11 +24,6 @@ class Mean(ColumnStatistic):
     ----------
     column, minus, bounds, where
         See `vlaudit.statistics`.
-
-    Returns
-    -------
-    A `NoEstimate` in the cases listed in `vlaudit.statistics`. Without bounds, also if all images have the same mean:
-    constant data do not determine the variance.
 
     References
     ----------
@@ -61,7 +46,7 @@ class Mean(ColumnStatistic):
     bounds: Bounds | None = (0.0, 1.0)
     where: Where | None = None
 
-    def _estimate(self, rows: Rows) -> Estimate:
+    def _infer(self, rows: Rows) -> MeanInference:
         values = rows.numbers(self.column, self.minus, self.bounds)
         if self.minus is not None:
             return mean_of(rows, values, difference_bounds(self.bounds))
@@ -84,7 +69,7 @@ class Proportion(ColumnStatistic):
     column: str
     where: Where | None = None
 
-    def _estimate(self, rows: Rows) -> Estimate:
+    def _infer(self, rows: Rows) -> MeanInference:
         values = rows.numbers(self.column)
         other = ~np.isin(values, (0, 1))
         if other.any():
@@ -94,42 +79,49 @@ class Proportion(ColumnStatistic):
         return mean_of(rows, values, (0.0, 1.0), binary=True)
 
 
+@dataclass(frozen=True)
+class AboveChance(ColumnStatistic):
+    """Mean accuracy above chance, (correct - chance) / (1 - chance): 0 for guessing, 1 for no error.
+
+    1. Rescale each unit by the chance level of its own question, 1/k for k choices. The result is at least -1,
+       because a question has at least two choices.
+    2. Average over units and images as `Mean` does; the interval is by betting in [-1, 1].
+
+    Parameters
+    ----------
+    column, where
+        See `vlaudit.statistics`; the column holds correctness, from 0 to 1.
+    chance
+        Column with the chance level of each unit, in [0, 0.5]; other values give a `NoEstimate`.
+
+    Examples
+    --------
+    >>> from vlaudit.tables import Table
+    >>> rows = [{"unit_id": i, "image_id": i, "correct": i % 5 > 0, "correct.chance": 0.25} for i in range(100)]
+    >>> print(AboveChance("correct", "correct.chance")(Table.of(rows), alpha=0.05, seed=0))
+    0.733 [0.574, 0.834]
+
+    """
+
+    column: str
+    chance: str
+    where: Where | None = None
+
+    def _infer(self, rows: Rows) -> MeanInference:
+        correct, chance = rows.numbers(self.column, bounds=(0.0, 1.0)), rows.numbers(self.chance, bounds=(0.0, 0.5))
+        if correct.shape != chance.shape:
+            raise DataError(
+                f"columns {self.column!r} and {self.chance!r} must hold one number per row, "
+                f"got rows of shape {correct.shape[1:]} and {chance.shape[1:]}"
+            )
+        return mean_of(rows, (correct - chance) / (1 - chance), (-1.0, 1.0))
+
+
 def mean_of(
     rows: Rows, values: Float[np.ndarray, "rows *rest"], bounds: Bounds | None, *, binary: bool = False
-) -> Estimate:
-    """Return the mean over images of one number per row; `binary` states that all numbers are 0 or 1."""
+) -> MeanInference:
+    """Return the inference for one number per row; `binary` states that all numbers are 0 or 1."""
     if values.ndim != 1:
         raise DataError(f"the column of a mean must hold one number per row, got arrays of shape {values.shape[1:]}")
-    means = rows.per_image(values)
-    low, high, method = mean_interval(means, bounds, rows.alpha, rows.rng, binary=binary and rows.one_per_image)
-    return rows.estimate(means.mean(), low, high, method)
-
-
-def mean_interval(
-    means: Float[np.ndarray, "images"],
-    bounds: Bounds | None,
-    alpha: float,
-    rng: np.random.Generator,
-    *,
-    binary: bool = False,
-) -> tuple[float, float, str]:
-    """Return the interval for the mean of independent images and the name of the method; `binary`: all are 0 or 1."""
-    if binary:
-        successes = round(float(means.sum()))
-        exact = scipy.stats.binomtest(successes, len(means)).proportion_ci(1 - alpha, method="exact")
-        return exact.low, exact.high, "exact"
-    if bounds is not None:
-        return *betting_interval(means, bounds, alpha, rng), "betting"
-    check_varies(means[:, None])
-    return *bootstrap_interval(means, alpha, rng), "bootstrap"
-
-
-def check_varies(means: Float[np.ndarray, "images columns"]) -> None:
-    """Raise `Unusable` if an unbounded column does not vary between images."""
-    constant = np.ptp(means, axis=0) <= 1e-12 * np.abs(means).max(0)
-    if constant.any():
-        value, which = means[0, constant.argmax()], f"{int(constant.sum())} of {len(constant)} columns: "
-        raise Unusable(
-            f"{which if len(constant) > 1 else ''}all {len(means)} images have the same mean ({value:g}), which gives "
-            "no interval without bounds; pass bounds=(low, high) if the values are bounded"
-        )
+    value = float(rows.per_image(values).mean())
+    return MeanInference(value, rows.ends(values, bounds), bounds, binary and rows.one_per_image)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from vlaudit.models.base import ForwardRequest, ModelAdapter
-from vlaudit.models.checks.subject import Subject
+from vlaudit.models.checks.subject import Subject, with_word
 from vlaudit.models.probe_samples import plain_words
 from vlaudit.samples import Box, Sample, Span, words_of
 from vlaudit.traces import (
@@ -96,11 +96,28 @@ def repeated_requests(subject: Subject) -> Iterator[str]:
 
 
 def batches(subject: Subject) -> Iterator[str]:
-    """Require that a batch of one equals a batch of four: neither padding nor neighbours change an answer."""
-    together = subject.ask(subject.samples)
-    for sample, one, four in zip(subject.samples, subject.alone, together, strict=True):
-        if difference := subject.difference(one, four):
-            yield f"{difference} ({sample.id})"
+    """Require that batches of one, four and twelve are equal: neither padding nor neighbours change an answer."""
+    many = [*subject.samples, *subject.plain, *subject.samples]
+    for together in (subject.ask(subject.samples), subject.ask(many)[-len(subject.samples) :]):
+        for sample, one, other in zip(subject.samples, subject.alone, together, strict=True):
+            if one.key != other.key:
+                yield f"the trace of {sample.id} came at another place"
+            elif difference := subject.difference(one, other):
+                yield f"{difference} ({sample.id})"
+
+
+def unread_answers(subject: Subject) -> Iterator[str]:
+    """Require answers that depend neither on the answer or choices of a slot, nor on which slot is tested."""
+    changed = [_asked(sample) for sample in subject.samples]
+    for sample, one, other in zip(subject.samples, subject.alone, subject.ask(changed), strict=True):
+        if difference := subject.difference(one, other):
+            yield f"{difference} when a slot is tested and has an answer ({sample.id})"
+
+
+def _asked(sample: Sample) -> Sample:
+    """Return the sample with its slots tested; the samples of the other checks have slots without answers."""
+    slots = (replace(s, answer=sample.text(s), choices=(sample.text(s), "other"), asked=True) for s in sample.slots)
+    return replace(sample, slots=tuple(slots))
 
 
 def order(subject: Subject) -> Iterator[str]:
@@ -188,25 +205,28 @@ def _box_faults(sample: Sample, axis: ImageAxis, whole: Box) -> Iterator[str]:
 def hidden_words(subject: Subject) -> Iterator[str]:
     """Require that a hidden phrase is not read: another word there changes no answer but its own log-probability."""
     sample = subject.plain[0]
-    first, second = words_of(sample.caption)[1:3]
-    word = _as_long(subject, sample, second)
-    for phrase in (second, Span(first.start, second.end)):
-        hidden = sample.hiding(phrase)
-        excluded = (HiddenPieces,) if phrase == second else (HiddenPieces, Words)  # Words reads one piece
+    first, second, third = words_of(sample.caption)[1:4]
+    hidden: tuple[tuple[Span, ...], ...] = ((second,), (Span(first.start, second.end),), (second, third))
+    for spans in hidden:
+        # Words reads one piece, and a hidden word of another number of pieces may take another number of masks
+        excluded = (HiddenPieces, Words) if spans[0].start < second.start else (HiddenPieces,)
         readings = [r for r in subject.readings if not isinstance(r, excluded)]
-        if not subject.adapter.refusal(ForwardRequest(hidden, frozenset(readings))):
-            caption = sample.caption[: second.start] + word + sample.caption[second.end :]
-            one, other = (subject.ask([s], readings)[0] for s in (hidden, replace(hidden, caption=caption, slots=())))
-            if difference := subject.difference(one, other, readings):
-                yield f"{difference} when the hidden {sample.text(phrase)!r} changes to {caption[slice(*phrase)]!r}"
+        for word in _other_words(subject, sample, second):
+            pair = sample.hiding(*spans), with_word(sample.hiding(*spans), second, word)
+            if any(subject.adapter.refusal(ForwardRequest(one, frozenset(readings))) for one in pair):
+                continue
+            one, other = (subject.ask([each], readings)[0] for each in pair)
+            if len(one.text) == len(other.text) and (difference := subject.difference(one, other, readings)):
+                yield f"{difference} when the hidden {sample.text(second)!r} changes to {word!r}"
 
 
-def _as_long(subject: Subject, sample: Sample, span: Span) -> str:
-    """Return a probe word as long as the one at `span`; `SkipTest` where there is none."""
-    for word in plain_words(subject.adapter.vocabulary):
-        if word not in sample.caption and len(word) == span.end - span.start:
-            return word
-    raise SkipTest(f"no probe word is as long as {sample.text(span)!r}")
+def _other_words(subject: Subject, sample: Sample, span: Span) -> list[str]:
+    """Return a probe word as long as the one at `span`, and one of another length; `SkipTest` without the first."""
+    words = [word for word in plain_words(subject.adapter.vocabulary) if word not in sample.caption]
+    as_long = [word for word in words if len(word) == span.end - span.start]
+    if not as_long:
+        raise SkipTest(f"no probe word is as long as {sample.text(span)!r}")
+    return [as_long[0], *[word for word in words if len(word) != len(as_long[0])][:1]]
 
 
 def log_probabilities(subject: Subject) -> Iterator[str]:

@@ -9,13 +9,18 @@ from typing import cast
 from unittest import SkipTest
 
 import numpy as np
+import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from vlaudit.models.base import ForwardRequest, ModelAdapter
+from vlaudit.models.base import ForwardRequest, LoadOptions, ModelAdapter
+from vlaudit.models.own import takes_options
 from vlaudit.models.probe_samples import answerable, plain_words, probe_samples
 from vlaudit.samples import Box, Image, Region, Sample, Span, words_of
 from vlaudit.traces import Modality, Reading, Trace
+
+_NO_CHECKPOINT = LoadOptions(checkpoint=None, device=torch.device("cpu"))
+"""Options for an adapter class that is called with them."""
 
 _ENLARGED = 8  # times; so that every patch of a fine grid covers whole pixels of a probe image
 
@@ -41,7 +46,7 @@ class Subject:
         if not callable(self.source) or (hasattr(self.source, "forward") and not isinstance(self.source, type)):
             return self.source, None
         try:
-            return self.source(), None
+            return (self.source(_NO_CHECKPOINT) if takes_options(self.source) else self.source()), None
         except Exception as error:  # noqa: BLE001 (a factory may raise anything)
             return None, error
 
@@ -150,7 +155,7 @@ class Subject:
         positions = before.text.positions(*span)
         for word in plain_words(self.adapter.vocabulary):
             if word not in sample.caption:
-                change = self._change(before, _with_word(sample, span, word), readings, positions)
+                change = self._change(before, with_word(sample, span, word), readings, positions)
                 if change.after.text.positions(span.start, span.start + len(word)) == positions:
                     return change
         raise SkipTest(f"no probe word has as many pieces as {sample.text(span)!r}")
@@ -219,12 +224,14 @@ def _enlarged(sample: Sample) -> Sample:
     return replace(sample, image=Image.from_array(pixels), regions=regions)
 
 
-def _with_word(sample: Sample, span: Span, word: str) -> Sample:
-    """Return the sample with another word at `span`; phrases move along, slots (which state an answer) are dropped."""
+def with_word(sample: Sample, span: Span, word: str) -> Sample:
+    """Return the sample with another word at `span`; phrases and hidden phrases move along, slots are dropped."""
     caption = sample.caption[: span.start] + word + sample.caption[span.end :]
     longer = len(word) - (span.end - span.start)
-    phrases = tuple(
-        replace(p, start=p.start + longer * (p.start >= span.end), end=p.end + longer * (p.end >= span.end))
-        for p in sample.phrases
-    )
-    return replace(sample, caption=caption, phrases=phrases, slots=())
+
+    def moved(start: int, end: int) -> Span:
+        return Span(start + longer * (start >= span.end), end + longer * (end >= span.end))
+
+    phrases = tuple(replace(p, start=new.start, end=new.end) for p in sample.phrases for new in [moved(p.start, p.end)])
+    hidden = tuple(moved(*one) for one in sample.hidden_phrases)
+    return replace(sample, caption=caption, phrases=phrases, slots=(), hidden_phrases=hidden)

@@ -25,6 +25,7 @@ _CHECKS: tuple[Check, ...] = (
     contract.batches,
     contract.order,
     contract.selections,
+    contract.unread_answers,
     contract.word_alignment,
     contract.long_captions,
     contract.box_alignment,
@@ -119,9 +120,10 @@ def adapter_checks(
         def test_adapter(check):
             check()
 
-    `adapter` is an adapter, or a class or function without arguments that makes one, which is called once, when the
-    first check runs. `expected_failures` maps the id of a check to the reason why it is known to fail; a pass
-    is then a failure. `tolerance` (absolute) is that of answers that must be equal.
+    `adapter` is an adapter, or a class or function that makes one, which is called once, when the first check runs:
+    with `LoadOptions` without a checkpoint where it takes them, else without arguments. `expected_failures` maps the id
+    of a check to the reason why it is known to fail; a pass is then a failure. `tolerance` (absolute) is that of
+    answers that must be equal.
 
     The checks use four small samples made of the adapter's own vocabulary, and changes of one word or one box of them.
     A check that needs a reading the adapter does not declare is skipped with this reason.

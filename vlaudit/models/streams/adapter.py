@@ -100,7 +100,7 @@ class EncoderAdapter(Loaded):
 
     def refusal(self, request: ForwardRequest) -> str | None:
         """Return why this request cannot be answered, or None."""
-        fault = self._faults.get([request.readings], lambda _: [self._reading_fault(request.readings)])[0]
+        fault = self._faults.get_one(request.readings, lambda: self._reading_fault(request.readings))
         if fault is not None:
             return fault
         checked = self._check(request)
@@ -118,13 +118,13 @@ class EncoderAdapter(Loaded):
     def _check(self, request: ForwardRequest) -> _Checked:
         """Tokenize and check a sample; remembered, because it is planned, checked and answered."""
 
-        def compute(_: object) -> list[_Checked]:
+        def compute() -> _Checked:
             sample, policy = request.sample, self.layout.captions
             caption = policy.encode(sample, self._vocabulary)
             too_long = policy.too_long(sample.caption, caption, self.layout.max_length)
-            return [_Checked(caption, too_long, self._batches.fault(sample))]
+            return _Checked(caption, too_long, self._batches.fault(sample))
 
-        return self._checked.get([request.key], compute)[0]
+        return self._checked.get_one(request.key, compute)
 
     def forward(self, requests: Sequence[ForwardRequest]) -> list[Trace]:
         """Answer requests in one pass, traces in their order; `RequestError` names the first that is refused."""
