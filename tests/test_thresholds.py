@@ -240,7 +240,7 @@ def test_a_criterion_without_an_entry_is_an_error_that_names_the_table(tmp_path)
 @pytest.mark.parametrize(
     ("change", "line", "message"),
     [
-        (("at_least = 0.5", "atleast = 0.5"), 6, "Extra inputs are not permitted"),
+        (("at_least = 0.5", "atleast = 0.5"), 6, "no key 'atleast': did you mean at_least?"),
         (("at_least = 0.5", 'at_least = "much"'), 6, "should be a valid number"),
         (("at_least = 0.5", "at_least = 0.5, at_most = 1"), 6, "exactly one of at_least, at_most, within"),
         (("at_least = 0.5, ", ""), 6, "got none"),

@@ -7,13 +7,12 @@ from pathlib import Path
 
 import pytest
 
-import vlaudit
 import vlaudit.auditing.api  # modules must not be imported twice, as runs inside this process would
 import vlaudit.authoring
 import vlaudit.datasets.scenes
 import vlaudit.models.albef.loading
 import vlaudit.models.toy
-import vlaudit.plugin.session
+import vlaudit.plugin.session  # noqa: F401
 from vlaudit.__main__ import main
 from vlaudit.errors import CheckpointError
 from vlaudit.models.bundled import bundled_checkpoint
@@ -60,9 +59,8 @@ def has_albef():
 
 
 @pytest.fixture
-def folder(pytester, monkeypatch):
-    """An empty folder; the audits are found inside the package, as in a wheel."""
-    monkeypatch.setattr(vlaudit, "__path__", [*vlaudit.__path__, str(ROOT)])
+def folder(pytester):
+    """An empty folder, with vlaudit installed as the README installs it."""
     return pytester
 
 

@@ -327,15 +327,15 @@ def test_a_vocabulary_of_another_size_is_refused(case):
 
 def test_cuda_where_there_is_none(monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    with pytest.raises(UsageError, match="--device cuda: torch finds no CUDA device here"):
+    with pytest.raises(UsageError, match=r"device \(--device\) cuda: torch finds no CUDA device here"):
         vlaudit.load("albef", checkpoint=GOLDEN / "checkpoint.pth", device="cuda")
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"device": "tpu9"}, "--device must be auto, cpu, cuda or cuda:N, got 'tpu9'"),
-        ({"dtype": "int8"}, "--dtype must be one of float32, bfloat16, float16, got 'int8'"),
+        ({"device": "tpu9"}, "device (--device) must be auto, cpu, cuda or cuda:N, got 'tpu9'"),
+        ({"dtype": "int8"}, "dtype (--dtype) must be one of float32, bfloat16, float16, got 'int8'"),
     ],
 )
 def test_wrong_settings(options, message):

@@ -113,7 +113,24 @@ def test_an_option_of_a_conftest_keeps_its_name(project, options):
     done.assert_outcomes(passed=2)
     done = project("--device", "tpu", *NAMED, "--vlaudit-device", "gpu", *options, files=files)
     assert done.ret == pytest.ExitCode.USAGE_ERROR
-    done.stderr.fnmatch_lines(["*--device must be auto*got 'gpu'*"])
+    done.stderr.fnmatch_lines(["*device (--device) must be auto*got 'gpu'*"])
+
+
+FLAG = """
+def pytest_addoption(parser):
+    parser.addoption("--data", action="store_true")
+"""
+READS_FLAG = """
+def test_flag(request):
+    assert request.config.getoption("--data") is True
+"""
+
+
+@pytest.mark.parametrize("path", ["checks", "checks/test_theirs.py", "checks/test_theirs.py::test_flag"])
+def test_a_path_after_a_flag_of_a_conftest_is_no_value_of_ours(project, path):
+    files = {"checks/conftest.py": FLAG, "checks/test_theirs.py": READS_FLAG}
+    project("--data", path, files=files).assert_outcomes(passed=1)
+    project("--data", path, "--vlaudit-model", "toy-grounded", files=files).assert_outcomes(passed=1)
 
 
 def test_an_option_of_a_conftest_alone(project):

@@ -1,5 +1,7 @@
 """A mistake on the command line is one message and exit code 4, before anything is collected."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -53,7 +55,7 @@ def test_a_bare_path_belongs_to_the_only_model(audit):
         ),
         (("--model", "toy-blind", "--checkpoint", "x.pth"), "*toy-blind has no weights; drop the option*"),
         (("--model", "albef", "--checkpoint", "a.pth", "--checkpoint", "b.pth"), "*albef has one already (a.pth)*"),
-        (("--model", "albef", "--checkpoint", str(GOLDEN), "--device", "tpu"), "*--device must be auto*"),
+        (("--model", "albef", "--checkpoint", str(GOLDEN), "--device", "tpu"), "*device (--device) must be auto*"),
     ],
 )
 def test_a_wrong_option_is_a_usage_error(audit, options, message):
@@ -94,6 +96,58 @@ def test_an_incomplete_mark_is_one_message(audit, pytester):
     done = audit("--model", "toy-blind")
     assert done.ret == pytest.ExitCode.USAGE_ERROR
     done.stderr.fnmatch_lines(["ERROR: *its mark must be @pytest.mark.audit(FINDING, DESIGN, STATISTIC)*"])
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ('not_four={"single-stream": "it is one"}', "has no argument 'not_four': did you mean not_for?"),
+        ('not_for="single-stream"', "not_for must map architectures to reasons, got 'single-stream'"),
+    ],
+)
+def test_a_wrong_argument_of_a_mark_names_the_test(audit, pytester, argument, message):
+    pytester.makepyfile(test_one=AUDIT.replace('va.Mean("shown.p"))', f'va.Mean("shown.p"), {argument})'))
+    done = audit("--model", "toy-blind")
+    assert done.ret == pytest.ExitCode.USAGE_ERROR
+    assert f"ERROR: test_one.py::test_it_answers: {'its audit mark ' * message.startswith('has')}{message}" in str(
+        done.stderr
+    )
+
+
+OWN_PARAMETERS = {
+    "a fixture": (AUDIT, "import pytest\n@pytest.fixture(params=[1, 2])\ndef model(request): return request.param"),
+    "a mark": (AUDIT.replace("\ndef test_", '\n@pytest.mark.parametrize("model", [1, 2])\ndef test_'), ""),
+}
+
+
+@pytest.mark.parametrize("own", OWN_PARAMETERS)
+def test_a_model_with_parameters_of_its_own_is_one_message(audit, pytester, own):
+    text, conftest = OWN_PARAMETERS[own]
+    pytester.makepyfile(test_one=text)
+    pytester.makeconftest(conftest)
+    done = audit("--model", "toy-blind")
+    assert done.ret == pytest.ExitCode.USAGE_ERROR
+    done.stderr.fnmatch_lines(["ERROR: test_one.py::test_it_answers: an audit gets its models from --model, but *"])
+    done.stdout.no_fnmatch_line("*Traceback*")
+
+
+def test_an_error_in_an_adapter_of_ones_own_is_one_message_with_its_line(audit, pytester):
+    pytester.makepyfile(mine="import os\nimport no_such_module")
+    done = audit("--model", "mine.py:Adapter")
+    assert done.ret == pytest.ExitCode.USAGE_ERROR
+    done.stderr.fnmatch_lines(["ERROR: *mine.py, line 2: ModuleNotFoundError: No module named 'no_such_module'"])
+    done.stderr.no_fnmatch_line("*Traceback*")
+
+
+def test_the_shipped_audits_without_a_model_are_one_message(pytester):
+    """From the root of the clone, and by their name in the package from anywhere."""
+    root = Path(__file__).parents[2]
+    for place, arguments in ((root, ["audits/"]), (pytester.path, ["--pyargs", "vlaudit.audits"])):
+        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
+        done = subprocess.run(command, cwd=place, capture_output=True, text=True, check=False)
+        assert done.returncode == pytest.ExitCode.USAGE_ERROR, done.stdout
+        assert done.stderr.count("name one with --model") == 1
+        assert "Traceback" not in done.stdout + done.stderr
 
 
 def test_collecting_loads_nothing(audit):

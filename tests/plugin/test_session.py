@@ -120,7 +120,7 @@ def test_a_selection_changes_no_verdict(audit):
     audit()
     whole = document(audit.path).findings[0].criteria[0]
     audit("-k", "covering")
-    alone = document(audit.path).findings[0].criteria[0]
+    alone = document(audit.path, "toy-grounded.selection").findings[0].criteria[0]
     assert alone.model_copy(update={"duration": whole.duration}) == whole
 
 
@@ -184,6 +184,16 @@ def refusing(audit, every):
     (audit.path / "test_looking.py").write_text(text)
 
 
+def test_a_run_that_judges_nothing_never_holds(audit):
+    """Every criterion is not applicable, no source reports one, or none is selected."""
+    refusing(audit, 1)
+    for options in ((), ("--expect", "published"), ("-k", "nothing_to_say"), ("-k", "no_such_test")):
+        done = audit(*options, limit="20")
+        assert done.ret == pytest.ExitCode.NO_TESTS_COLLECTED, options
+        assert audit(*options, "--gate", limit="20").ret == pytest.ExitCode.TESTS_FAILED, options
+        done.stdout.no_fnmatch_line("*Holds*")
+
+
 def test_units_that_the_data_do_not_allow_are_counted_and_no_error(audit):
     refusing(audit, 2)
     audit().assert_outcomes(passed=1, skipped=1)
@@ -210,7 +220,7 @@ def test_data_that_allow_no_unit_are_not_applicable_also_for_a_gate(audit):
         (("--batch-size", "0"), "*--batch-size must be a whole number of at least 1, got '0'*"),
         (("--expect", "luck"), "*--expect must be desirable or published, got 'luck'*"),
         (("--thresholds", "none.toml"), "*--thresholds none.toml: cannot read the file*"),
-        (("--device", "cuda:77"), "*--device cuda:77*"),
+        (("--device", "cuda:77"), "*device (--device) cuda:77*"),
         (("--audit-html", "/proc/report.html"), "*the report /proc/report.html cannot be written*"),
     ],
 )
@@ -219,6 +229,14 @@ def test_an_invalid_option_is_an_error_before_the_model_runs(audit, options, mes
     assert done.ret == pytest.ExitCode.USAGE_ERROR
     done.stderr.fnmatch_lines([message])
     done.stdout.no_fnmatch_line("*test_looking.py*")
+
+
+def test_a_file_called_reports_is_one_message(audit):
+    (audit.path / "reports").write_text("not a folder")
+    done = audit()
+    assert done.ret == pytest.ExitCode.USAGE_ERROR
+    done.stderr.fnmatch_lines(["*reports is a file, not a folder; move it, or name another path"])
+    assert (audit.path / "reports").read_text() == "not a folder"
 
 
 def test_a_killed_run_leaves_the_previous_report_whole(audit, pytester):

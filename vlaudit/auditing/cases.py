@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from vlaudit.auditing.run import Run
-from vlaudit.errors import UsageError
+from vlaudit.errors import UsageError, nearest
 from vlaudit.findings import AuditCase, Design, Finding, case_name
 
 MARK = "audit"
@@ -75,7 +75,7 @@ def _parameter_set(names: Sequence[str], one: Any, *, alone: bool) -> tuple[dict
 def make_case(mark: Any, function: str, parameters: Mapping[str, object], doc: str | None) -> AuditCase:
     """Return the case that a mark declares for one test function with these parameters, the model left out.
 
-    Raises `UsageError` where the mark does not name a finding, a design and a statistic.
+    Raises `UsageError` where the mark does not name a finding, a design and a statistic, or has an unknown argument.
     """
     explanation = " ".join((doc or "").split())
     kinds = [type(one).__name__ for one in mark.args]
@@ -83,6 +83,11 @@ def make_case(mark: Any, function: str, parameters: Mapping[str, object], doc: s
         raise UsageError(
             f"{function}: its mark must be @pytest.mark.audit(FINDING, DESIGN, STATISTIC), got ({', '.join(kinds)})"
         )
+    for name in mark.kwargs:
+        if name != "not_for":
+            raise UsageError(f"{function}: its audit mark has no argument {name!r}{nearest(name, ('not_for',))}")
+    if not isinstance(mark.kwargs.get("not_for", {}), Mapping):
+        raise UsageError(f"{function}: not_for must map architectures to reasons, got {mark.kwargs['not_for']!r}")
     finding, design, statistic = mark.args
     return AuditCase(finding, design, statistic, case_name(function, parameters), explanation, **mark.kwargs)
 

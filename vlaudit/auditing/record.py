@@ -95,8 +95,11 @@ class RunRecord:
         """True if any criterion was judged with a decision; without one, a run never holds."""
         return any_decided([one for criteria in self._criteria.values() for one in criteria])
 
-    def document(self) -> RunDocument:
-        """Return the run as a document: model by model, findings in the order of their tests."""
+    def document(self, *, interrupted: str = "") -> RunDocument:
+        """Return the run as a document: model by model, findings in the order of their tests.
+
+        `interrupted` is why the run was cut short; an empty text if it was complete.
+        """
         options, run = self.run.options, self.run
         families = list(run.models)
         findings = self._finding_records(families)
@@ -112,6 +115,8 @@ class RunRecord:
             alpha=run.thresholds.alpha,
             m=max((_count(run, family) for family in families), default=0),
             findings=findings,
+            complete=not interrupted,
+            interrupted=interrupted,
         )
 
     def _finding_records(self, families: Sequence[str]) -> tuple[FindingRecord, ...]:
@@ -154,12 +159,13 @@ def _data_record(run: Run, findings: Sequence[FindingRecord]) -> DataRecord:
 def measurements_of(run: Run) -> dict[str, Any]:
     """Return the findings, counts and drawn exhibits of this process as plain values, which can leave a worker."""
     return {
-        "findings": [_text_fields(finding) for finding in run.findings.values()],
+        "findings": [text_fields(finding) for finding in run.findings.values()],
         "measured": [_measured(run, family, finding_id) for family, finding_id in run.measured_findings()],
     }
 
 
-def _text_fields(finding: Finding) -> dict[str, Any]:
+def text_fields(finding: Finding) -> dict[str, Any]:
+    """Return what a report states about a finding, as plain values."""
     return {
         "id": finding.id,
         "claim": finding.claim,

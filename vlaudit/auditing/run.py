@@ -16,7 +16,7 @@ from vlaudit.auditing.models import Models
 from vlaudit.auditing.options import Options
 from vlaudit.datasets import Dataset
 from vlaudit.datasets.across_images import across_images
-from vlaudit.errors import MeasuringError, UsageError, VlauditError
+from vlaudit.errors import AnswerError, MeasuringError, UsageError, VlauditError
 from vlaudit.execution.parts import Parts
 from vlaudit.execution.plan import plan_parts
 from vlaudit.execution.progress import Progress, Stream
@@ -146,12 +146,21 @@ class Run:
         except VlauditError as error:
             self._failures[family] = error
             raise
+        except (KeyboardInterrupt, SystemExit):
+            self._failures[family] = MeasuringError(f"--model {family}: measuring was interrupted")
+            raise
         except Exception as error:
             traceback.print_exc()  # for the author of the model, perturbation or measure that raised it
             place = traceback.extract_tb(error.__traceback__)[-1]
             message = f"{type(error).__name__}: {error} ({Path(place.filename).name}, line {place.lineno})"
             self._failures[family] = MeasuringError(f"--model {family}: measuring stopped by {message}")
             raise self._failures[family] from error
+
+    @property
+    def failure(self) -> str:
+        """Why measuring stopped before its end, or an empty text; NaN in an answer is a result, not a stop."""
+        stops = (str(error) for error in self._failures.values() if not isinstance(error, AnswerError))
+        return next(stops, "")
 
     def _measure(self, family: str, designs: Sequence[Design], look: int) -> Measured:
         model = self.models[family]

@@ -22,18 +22,20 @@ def find_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError:
-        raise UsageError(f"--device must be auto, cpu, cuda or cuda:N, got {name!r}") from None
+        raise UsageError(f"device (--device) must be auto, cpu, cuda or cuda:N, got {name!r}") from None
     if device.type == "cuda" and not torch.cuda.is_available():
-        raise UsageError(f"--device {name}: torch finds no CUDA device here; use --device cpu, or auto")
+        raise UsageError(f"device (--device) {name}: torch finds no CUDA device here; use cpu or auto")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise UsageError(f"--device {name}: there are {torch.cuda.device_count()} CUDA devices, counted from 0")
+        raise UsageError(
+            f"device (--device) {name}: there are {torch.cuda.device_count()} CUDA devices, counted from 0"
+        )
     return device
 
 
 def find_dtype(name: str) -> torch.dtype:
     """Return the floating-point type of this name; `UsageError` for any other."""
     if name not in DTYPES:
-        raise UsageError(f"--dtype must be one of {', '.join(DTYPES)}, got {name!r}")
+        raise UsageError(f"dtype (--dtype) must be one of {', '.join(DTYPES)}, got {name!r}")
     return DTYPES[name]
 
 

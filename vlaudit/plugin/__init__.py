@@ -5,8 +5,8 @@ Hooks call plain functions. A run without `--model` imports nothing heavy and ch
 
 from __future__ import annotations
 
+import gc
 import importlib.util
-import sys
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,9 @@ from vlaudit.errors import VlauditError
 from vlaudit.execution.paused_gc import paused_gc
 from vlaudit.openmp import use_passive_wait
 from vlaudit.plugin.errors import raise_error_of, stop
+from vlaudit.plugin.marks import CONFLICTS, is_audit, parametrized_elsewhere
 from vlaudit.plugin.options import NAMES, OPTIONS, add_options, add_short_names, paths_among, read_names, read_options
+from vlaudit.plugin.shipped_audits import locate_shipped_audits
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -30,6 +32,7 @@ def pytest_load_initial_conftests(
     early_config: pytest.Config, parser: pytest.Parser, args: list[str]
 ) -> Generator[None, None, None]:
     """Add the short names of the options after every conftest.py has added its own."""
+    locate_shipped_audits(args, early_config)
     early_config.known_args_namespace.file_or_dir[:] = paths_among(args, early_config, parser)
     try:
         yield
@@ -50,9 +53,11 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(str(error)) from None
     if config.stash[NAMES]:
         _register_fixtures(config)
+    config.stash[CONFLICTS] = []
     if options is not None:
         config.stash[OPTIONS] = options
         use_passive_wait()
+        config.add_cleanup(gc.unfreeze)  # cleanups run in reverse: after the last collection of pytest's own
 
 
 def _register_fixtures(config: pytest.Config) -> None:
@@ -87,8 +92,15 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run each audit once per model; ids hold the name of the model, never its path."""
     names = list(metafunc.config.stash[NAMES].values())
-    if names and "model" in metafunc.fixturenames and is_audit(metafunc.definition):
-        metafunc.parametrize("model", names, indirect=True, scope="session")
+    if not names or "model" not in metafunc.fixturenames or not is_audit(metafunc.definition):
+        return
+    if place := parametrized_elsewhere(metafunc):
+        metafunc.config.stash[CONFLICTS].append(
+            f"{metafunc.definition.nodeid}: an audit gets its models from --model, but {place} has parameters too; "
+            "rename that fixture or argument"
+        )
+        return
+    metafunc.parametrize("model", names, indirect=True, scope="session")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -112,32 +124,16 @@ def pytest_testnodedown(node: Any) -> None:
     raise_error_of(node)
 
 
-def is_audit(item: pytest.Item) -> bool:
-    """Return whether a test, or one of its parameter sets, has the mark of an audit: `audit` with a finding."""
-    findings = sys.modules.get("vlaudit.findings")  # no mark has a finding if this was never imported
-    if findings is None:
-        return False
-    sets = [value for mark in item.iter_markers("parametrize") for value in mark.args[1:2]]
-    marks = [
-        mark
-        for values in sets
-        if isinstance(values, list | tuple)
-        for one in values
-        for mark in getattr(one, "marks", ())
-    ]
-    marks += item.iter_markers()
-    return any(mark.name == "audit" and isinstance(arg, findings.Finding) for mark in marks for arg in mark.args)
-
-
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> Generator[None, Any, pytest.TestReport]:
     """Add the verdict to the properties of its test, so that it travels with the report."""
     judges = call.when == "call" and bool(item.config.stash[NAMES]) and is_audit(item)
     if judges:
-        from vlaudit.plugin.outcomes import attach, fail_unjudged  # noqa: PLC0415 (as above)
+        from vlaudit.plugin.outcomes import attach, fail_unjudged, text_of  # noqa: PLC0415 (as above)
 
         attach(item, call.duration)
     report: pytest.TestReport = yield
     if judges:
         fail_unjudged(item, report)
+        report.vlaudit = text_of(item)  # type: ignore[attr-defined]  # reports of a worker arrive with their attributes
     return report

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import copy
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
@@ -20,17 +22,10 @@ from vlaudit.auditing.options import (
 )
 from vlaudit.controls import CONTROLS, check_control
 from vlaudit.errors import UsageError
+from vlaudit.plugin.report_paths import ReportPaths
 
 ALL = "all"
 """The value of --model for every family with bundled weights."""
-
-
-class ReportPaths(NamedTuple):
-    """Paths of the reports of a run."""
-
-    html: Path
-    json: Path
-
 
 OPTIONS: pytest.StashKey[tuple[Options, ReportPaths]] = pytest.StashKey()
 """Key of the options in the stash of a session."""
@@ -101,15 +96,33 @@ def add_short_names(parser: pytest.Parser, args: Sequence[str]) -> None:
 
 
 def paths_among(args: Sequence[str], config: pytest.Config, parser: pytest.Parser) -> list[str]:
-    """Return the files and folders among the arguments, without the values of short names that are not added yet."""
+    """Return the files and folders among the arguments, without the values of short names that are not added yet.
+
+    An argument that follows a short name is a file or folder where a conftest.py that pytest would load for it declares
+    that name: it is then an option of that project, perhaps a flag.
+    """
     ours = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False, fromfile_prefix_chars="@")
     for short, name in _free_short_names(parser):
-        ours.add_argument(short, dest=_dest(name), action=_SETTINGS[name].get("action", "store"))
+        if not _declared_by_value(short, args, config.rootpath):
+            ours.add_argument(short, dest=_dest(name), action=_SETTINGS[name].get("action", "store"))
     try:
         others = ours.parse_known_args(list(args))[1]
     except argparse.ArgumentError:
         others = list(args)  # pytest reports the error
     return list(parser.parse_known_args(others, copy.copy(config.option)).file_or_dir)
+
+
+def _declared_by_value(short: str, args: Sequence[str], root: Path) -> bool:
+    """Return whether the argument after a short name is a path whose conftest.py declares that name."""
+    values = [Path(value.partition("::")[0]).absolute() for name, value in pairwise(args) if name == short]
+    for path in (value for value in values if value.exists()):
+        folders = [one for one in (path, *path.parents) if one.is_relative_to(root)]
+        for file in (*(folder / "conftest.py" for folder in folders), *path.glob("test*/conftest.py")):
+            if file.is_file() and re.search(
+                rf"""["']{short}["']""", file.read_text(encoding="utf-8", errors="replace")
+            ):
+                return True
+    return False
 
 
 def _free_short_names(parser: pytest.Parser) -> Iterator[tuple[str, str]]:
@@ -145,8 +158,8 @@ def read_options(config: pytest.Config) -> tuple[Options, ReportPaths] | None:
         expect=check_expect("--expect", _get(config, "expect")),
         gate=_get(config, "gate"),
     )
-    html = _path(config, "html") or _default_report(config)
-    return options, ReportPaths(html, _path(config, "json") or html.with_suffix(".json"))
+    folder = config.invocation_params.dir / "reports"
+    return options, ReportPaths(_path(config, "html"), _path(config, "json"), folder, _models_in_name(config))
 
 
 def _get(config: pytest.Config, name: str) -> Any:
@@ -158,9 +171,8 @@ def _path(config: pytest.Config, name: str) -> Path | None:
     return Path(text) if text else None
 
 
-def _default_report(config: pytest.Config) -> Path:
-    name = "-".join(Path(model.partition(":")[0]).stem for model in dict.fromkeys(_get(config, "model")))
-    return config.invocation_params.dir / "reports" / f"{name}.html"
+def _models_in_name(config: pytest.Config) -> str:
+    return "-".join(Path(model.partition(":")[0]).stem for model in dict.fromkeys(_get(config, "model")))
 
 
 def read_names(config: pytest.Config) -> dict[str, str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from vlaudit.auditing.cases import MARK, check_marks, make_case
 from vlaudit.auditing.judging import Decided, NotDemanded, judge
-from vlaudit.auditing.record import VerdictRecord
+from vlaudit.auditing.record import VerdictRecord, text_fields
 from vlaudit.auditing.run import Run
 from vlaudit.errors import UsageError
 from vlaudit.findings import AuditCase, Finding
@@ -88,8 +90,8 @@ def case_of(item: pytest.Item) -> AuditCase:
         check_marks(item.nodeid, list(item.iter_markers(MARK)))
         try:
             item.stash[CASE] = make_case(mark, item.originalname, parameters, test.__doc__)  # type: ignore[attr-defined]
-        except TypeError as error:
-            raise UsageError(f"{item.nodeid}: its audit mark has a wrong argument: {error}") from None
+        except UsageError as error:
+            raise UsageError(f"{item.path.name}::{error}") from None
     return item.stash[CASE]
 
 
@@ -132,3 +134,9 @@ def attach(item: pytest.Item, duration: float) -> None:
     numbers = ((name, getattr(verdict.criterion, name)) for name in _NUMBERS)
     item.user_properties += [(name, value) for name, value in numbers if value is not None]
     item.user_properties.append((PROPERTY, verdict.model_dump_json()))
+
+
+def text_of(item: pytest.Item) -> dict[str, Any]:
+    """Return the finding of an audit's test as plain values: a worker that is stopped later sends nothing else."""
+    one = audited(item)
+    return {} if one is None else {"findings": [text_fields(one[1].finding)]}

@@ -188,7 +188,8 @@ class RunDocument(_Part):
 
     `started` is ISO 8601, `seconds` the run's duration, `command` the command line. `alpha` is the error of the whole
     suite, shared by the `m` criteria that the thresholds list, regardless of the selection. A finding is listed once
-    per model; `summary` covers all models, `summaries` each.
+    per model; `summary` covers all models, `summaries` each. `complete` is false for a run that was cut short;
+    `interrupted` then states why, and only criteria judged until then are listed.
     """
 
     schema_version: Literal["1"] = SCHEMA_VERSION
@@ -200,6 +201,8 @@ class RunDocument(_Part):
     data: DataRecord
     expect: Literal["desirable", "published"] = "desirable"
     gate: bool = False
+    complete: bool = True
+    interrupted: str = ""
     alpha: float
     m: Whole
     findings: tuple[FindingRecord, ...]
@@ -213,14 +216,19 @@ class RunDocument(_Part):
         expect, gate = rest.get("expect", "desirable"), rest.get("gate", False)
 
         def summary(*of: str) -> Summary:
-            return _summary([one for one in findings if one.model in of], expect=expect, gate=gate, models=len(of))
+            found = _summary([one for one in findings if one.model in of], expect=expect, gate=gate, models=len(of))
+            return _cut_short(found, rest["interrupted"]) if rest.get("interrupted") else found
 
         by_family = {family: summary(family) for family in families}
         return cls(findings=findings, summary=summary(*families), summaries=by_family, **rest)
 
     def to_json(self, path: str | Path) -> None:
         """Write the document atomically; `UsageError` where it cannot be written."""
-        write_whole(Path(path), self.model_dump_json(indent=2) + "\n")
+        write_whole(Path(path), self.to_text())
+
+    def to_text(self) -> str:
+        """Return the text of the document's file."""
+        return self.model_dump_json(indent=2) + "\n"
 
     @classmethod
     def from_json(cls, path: str | Path) -> RunDocument:
@@ -373,6 +381,14 @@ def _run_status(criteria: Sequence[CriterionRecord], *, gate: bool) -> Status:
     if any_decided(criteria):
         return "undecided" if any(one.outcome == "inconclusive" and not one.known for one in criteria) else "holds"
     return "undecided" if any(one.outcome == "inconclusive" for one in criteria) else "not audited"
+
+
+def _cut_short(summary: Summary, reason: str) -> Summary:
+    """Return the summary of an interrupted run, which never holds."""
+    judged = wording.listed(summary.outcomes, wording.OUTCOMES) or "no criterion"
+    status = "undecided" if summary.status == "holds" else summary.status
+    sentence = f"Interrupted ({reason}). Judged until then: {judged}."
+    return summary.model_copy(update={"status": status, "sentence": sentence})
 
 
 def schema() -> Mapping[str, Any]:

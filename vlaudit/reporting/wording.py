@@ -112,25 +112,26 @@ def sentence(
     if status in ("fails", "error"):
         what = "Does not pass the gate" if gate else "Fails" if expect == "desirable" else "Does not reproduce"
         left = f", {outside} outside the range of a known failure" if outside else ""
-        return f"{what}: {of}, {_listed(counts, OUTCOMES)}{left}."
+        return f"{what}: {of}, {listed(counts, OUTCOMES)}{left}."
     if not decided:
-        return _undecided(status, f"{of}, {_listed(counts, OUTCOMES)}", reason, gate=gate, models=models)
+        return _undecided(status, f"{of}, {listed(counts, OUTCOMES)}", reason, gate=gate, models=models)
     held = "Holds" if expect == "desirable" else "Reproduces the published findings"
     left = f"; not audited: {', '.join(unaudited)}" if unaudited else ""
     if counts.get("pass") == total:
         return f"{held}: {'the one criterion' if total == 1 else f'all {criteria}'} passed{left}."
     far = " as far as decided" if counts.get("inconclusive") else ""
-    return f"{held}{far}: {of}, {_listed(counts, OUTCOMES[::-1])}{', as known' if known else ''}{left}."
+    return f"{held}{far}: {of}, {listed(counts, OUTCOMES[::-1])}{', as known' if known else ''}{left}."
 
 
-def _undecided(status: str, listed: str, reason: str, *, gate: bool, models: int) -> str:
+def _undecided(status: str, counted: str, reason: str, *, gate: bool, models: int) -> str:
     """Return the sentence of a run without a decision."""
     start = "Does not pass the gate: nothing" if gate else "Nothing"
     if status == "undecided":
-        return f"{start} was decided: {listed}."
+        return f"{start} was decided: {counted}."
     whom = "this model" if models == 1 else "these models"
     return f"{start} was judged: {reason or f'no criterion applies to {whom} and these data'}."
 
 
-def _listed(counts: Mapping[Outcome, int], order: Sequence[Outcome]) -> str:
+def listed(counts: Mapping[Outcome, int], order: Sequence[Outcome]) -> str:
+    """Return the number of criteria per outcome, in this order, as text."""
     return ", ".join(f"{counts[outcome]} {_COUNTED[outcome]}" for outcome in order if counts.get(outcome))
