@@ -7,14 +7,18 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from types import ModuleType
-from typing import Any
+from typing import Any, get_args
 
+from vlaudit.auditing.options import Expect
 from vlaudit.auditing.run import Run
 from vlaudit.errors import UsageError, nearest
 from vlaudit.findings import AuditCase, Design, Finding, case_name
 
 MARK = "audit"
 """Name of the mark that makes a test an audit."""
+
+ARGUMENTS = ("not_for", "only")
+"""Arguments of the mark that are given by name."""
 
 
 def cases_of(module: ModuleType) -> list[AuditCase]:
@@ -84,8 +88,10 @@ def make_case(mark: Any, function: str, parameters: Mapping[str, object], doc: s
             f"{function}: its mark must be @pytest.mark.audit(FINDING, DESIGN, STATISTIC), got ({', '.join(kinds)})"
         )
     for name in mark.kwargs:
-        if name != "not_for":
-            raise UsageError(f"{function}: its audit mark has no argument {name!r}{nearest(name, ('not_for',))}")
+        if name not in ARGUMENTS:
+            raise UsageError(f"{function}: its audit mark has no argument {name!r}{nearest(name, ARGUMENTS)}")
+    if (only := mark.kwargs.get("only")) not in (None, *get_args(Expect)):
+        raise UsageError(f"{function}: only must be desirable or published, got {only!r}")
     if not isinstance(mark.kwargs.get("not_for", {}), Mapping):
         raise UsageError(f"{function}: not_for must map architectures to reasons, got {mark.kwargs['not_for']!r}")
     finding, design, statistic = mark.args
