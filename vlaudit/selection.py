@@ -132,8 +132,9 @@ class OneSlot:
     flags
         Boolean facts: a name, and the answers for which it is true.
     partner
-        "next": the partner of `with_partners`. "other answer": the next sample of which the caption is false, and
-        conversely: it has a slot of the same kind, and neither image is known to show the answer to the other's slot.
+        "next": the partner of `with_partners`. "other answer": the next sample with a slot of the same kind and another
+        answer, if neither image is known to show the answer to the other's slot: each caption is false of the other
+        image.
 
     Facts: `kind`, `word` (in the caption), and one per flag.
 
