@@ -416,7 +416,7 @@ def test_an_unknown_control_is_a_usage_error_with_the_nearest():
 
 
 def test_an_audit_of_a_control_fails_and_says_so():
-    result = vlaudit.audit("albef", device="cpu", control="exchanged-match", limit=40, findings=["text_dominance"])
+    result = vlaudit.audit("albef", device="cpu", control="exchanged-match", limit=24, findings=["text_dominance"])
     (subject,) = result.document.subject
     assert subject.checkpoint == "bundled, control exchanged-match"
     assert subject.fingerprint.endswith("+exchanged-match")
