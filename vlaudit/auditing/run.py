@@ -158,7 +158,7 @@ class Run:
 
     @property
     def failure(self) -> str:
-        """Why measuring stopped before its end, or an empty text; NaN in an answer is a result, not a stop."""
+        """Reason why measuring stopped before its end, or an empty text; NaN in an answer is a result, not a stop."""
         stops = (str(error) for error in self._failures.values() if not isinstance(error, AnswerError))
         return next(stops, "")
 

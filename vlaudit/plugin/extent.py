@@ -10,7 +10,7 @@ from vlaudit.plugin.marks import is_audit
 
 
 class Stopped(NamedTuple):
-    """What a process states about its extent; plain values, which can leave a worker."""
+    """Statement of a process about its extent; plain values, which can leave a worker."""
 
     selection: bool
     reason: str
@@ -29,7 +29,7 @@ class Extent:
         self._ended = self._uncollected = 0
 
     def stopped(self, failure: str = "") -> Stopped:
-        """Return what a worker tells its controller; `failure` is why its measuring stopped."""
+        """Return what a worker sends to its controller; `failure` is why its measuring stopped."""
         return Stopped(self.selection, self._reason or failure)
 
     def add(self, stopped: Stopped) -> None:

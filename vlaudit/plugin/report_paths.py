@@ -18,7 +18,7 @@ _LONGEST = 60
 
 @dataclass(frozen=True)
 class ReportPaths:
-    """Where the reports go: `html` and `json` as given, or None for `folder` and a name that starts with `stem`."""
+    """Paths of the reports: `html` and `json` as given, or None for `folder` and a name that starts with `stem`."""
 
     html: Path | None
     json: Path | None
