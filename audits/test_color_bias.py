@@ -118,7 +118,7 @@ def test_color_needs_color(judge):
 
 @pytest.mark.audit(FINDING, RECOLORED, va.Mean("after.correct", minus="before.correct"))
 def test_recolor_follows_image(judge):
-    """A recoloured object is named by its new colour as often as it was by its old one."""
+    """A recoloured object is named by its new colour as often as before by its old one."""
     judge()
 
 

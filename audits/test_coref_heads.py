@@ -33,9 +33,20 @@ LINKS = {
     )
     for direction in DIRECTIONS
 }
+TITLES = {"text_image": "Phrase to region", "image_text": "Region to phrase"}
+MASSES = {name: {"linked": f"{name}.linked", "random": f"{name}.random"} for name in DIRECTIONS}
 SHARE = {"bounds": (0.0, 1.0), "unit": "share of random partners with less attention"}
 NOT_JUDGED = {
     "two-stream": "in two-stream models these heads are no better than random (VALUE Table 2): shown, not judged"
+}
+PRINTED = {
+    direction: {
+        kind: "UNITER-base {:.3f}, random {:.3f}; LXMERT-base {:.3f}, random {:.3f}".format(
+            *cells[cell], *cells[cell + 2]
+        )
+        for kind, cells in TABLE_2.items()
+    }
+    for cell, direction in enumerate(DIRECTIONS[::-1])
 }
 
 FINDING = va.Finding(
@@ -48,27 +59,20 @@ FINDING = va.Finding(
         "basis."
     ),
     published={
-        **{
-            f"links_above_random[{kind}-{direction}]": (
-                f"UNITER-base {uniter[0]:.3f}, random {uniter[1]:.3f}; "
-                f"LXMERT-base {lxmert[0]:.3f}, random {lxmert[1]:.3f}"
-            )
-            for kind, cells in TABLE_2.items()
-            for direction, uniter, lxmert in (("image_text", cells[0], cells[2]), ("text_image", cells[1], cells[3]))
-        },
+        **{f"links_above_random[{kind}-{way}]": text for way, cells in PRINTED.items() for kind, text in cells.items()},
         "note": (
             "Table 2: largest single weight between the tokens of a pair, the best head chosen separately for linked "
             "and for random pairs; the table leaves out the type other. Judged is the share of random partners with "
-            "less attention, 0.5 by chance; the maps show the masses too: compare directions, not values"
+            "less attention, 0.5 by chance; the tables show masses: compare directions, not values"
         ),
     },
-    exhibits=(
-        va.HeadMap("Phrase to region above random places", LINKS["text_image"], "text_image.above", **SHARE),
-        va.HeadMap("Phrase to region: mass", LINKS["text_image"], "text_image.linked", unit="mass"),
-        va.HeadMap("Phrase to a random place: mass", LINKS["text_image"], "text_image.random", unit="mass"),
-        va.HeadMap("Region to phrase above other phrases", LINKS["image_text"], "image_text.above", **SHARE),
-        va.HeadMap("Region to phrase: mass", LINKS["image_text"], "image_text.linked", unit="mass"),
-        va.HeadMap("Region to other phrases: mass", LINKS["image_text"], "image_text.random", unit="mass"),
+    exhibits=tuple(
+        exhibit
+        for name, design in LINKS.items()
+        for exhibit in (
+            va.HeadMap(f"{TITLES[name]}: above random partners", design, f"{name}.above", **SHARE),
+            va.HeadMaxima(f"{TITLES[name]}: mass", design, MASSES[name], by="type", published=PRINTED[name]),
+        )
     ),
 )
 CASES = [

@@ -71,17 +71,15 @@ USED_FOR_WORDS = va.Design(
 USED_FOR_MATCHES = va.Design(
     "text_dominance.image_use_match",
     va.OneSlot(va.NOUNS, hide=False, partner="other answer"),
-    {"own": (), "other_caption": (OtherCaption(),), "other_image": (OtherImage(),), "other_pair": (OtherPair(),)},
+    {"own_image": (), "caption": (OtherCaption(),), "other_image": (OtherImage(),), "pair": (OtherPair(),)},
     # comparisons within one image: valid for every score, and 0.5 for any sum of a caption's and an image's score
-    va.MatchProbability({PREFERRED: (("own", "other_caption"), ("other_pair", "other_image"))}),
+    va.MatchProbability({PREFERRED: (("own_image", "caption"), ("pair", "other_image"))}),
     not_for=READS_NO_IMAGE,
 )
 CONTROLS = va.Design("text_dominance.controls", va.OneSlot(va.NOUNS), OTHER_DAMAGE, va.WordProbability())
 IMPORTANCE = va.Design("text_dominance.importance", va.EverySample(), {"own": ()}, va.ClsImportance())
 
-USE_UNIT = "probability; share of units"
-WORD_USE = {"own image": "own_image.p", "other image": "other_image.p", "own above other": PREFERRED}
-MATCH_USE = {"own image": "own.p", "other image": "other_image.p", "own above other": PREFERRED}
+BOTH_IMAGES = {"own image": "own_image.p", "other image": "other_image.p", "own above other (share)": PREFERRED}
 
 FINDING = va.Finding(
     id="text_dominance",
@@ -103,8 +101,8 @@ FINDING = va.Finding(
     },
     shown=(CONTROLS,),
     exhibits=(
-        va.Bars("Hidden word: own image, image of something else", USED_FOR_WORDS, WORD_USE, unit=USE_UNIT),
-        va.Bars("Match: own image, image of something else", USED_FOR_MATCHES, MATCH_USE, unit=USE_UNIT),
+        va.Bars("Hidden word: own image, image of something else", USED_FOR_WORDS, BOTH_IMAGES),
+        va.Bars("Match: own image, image of something else", USED_FOR_MATCHES, BOTH_IMAGES),
         va.Bars("Probability of the hidden word", WORDS, {k: f"{cell}.p" for k, cell in LABELS.items()}, GROUPS),
         va.Bars(
             "Probability of a match",

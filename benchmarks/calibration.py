@@ -251,7 +251,7 @@ def positions(worst: float) -> Callable[[np.random.Generator, int], Errors]:
 
 
 def one_best_head(rng: np.random.Generator, seed: int) -> Errors:
-    """Simulate 24 heads, one of which has a larger mean, so that its own upper bound decides."""
+    """Simulate 24 heads and one with a larger mean, so that its own upper bound decides."""
     values = rng.beta(2, 6, (60, 24))
     values[:, 5] = rng.beta(4, 4, 60)
     return ends("betting", BestOf("x"), table(np.arange(60), x=values), 0.5, seed)

@@ -18,7 +18,7 @@ from vlaudit.measures import (
     TwoByTwo,
     WordProbability,
 )
-from vlaudit.reporting.exhibits import Bars, Confusion, Curves, ExtremeSamples, HeadMap, Pairs
+from vlaudit.reporting.exhibits import Bars, Confusion, Curves, ExtremeSamples, HeadMap, HeadMaxima, Pairs
 from vlaudit.samples import COLORS, PHRASE_TYPES, SIDES
 from vlaudit.selection import NOUNS, SIDE_KINDS, BothWays, EveryPhrase, EverySample, OneSlot
 from vlaudit.statistics import (
@@ -53,6 +53,7 @@ __all__ = [
     "ExtremeSamples",
     "Finding",
     "HeadMap",
+    "HeadMaxima",
     "LargestGap",
     "LargestSpread",
     "Last",

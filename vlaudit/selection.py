@@ -87,8 +87,10 @@ def _after(samples: Sequence[Sample], place: int) -> Iterator[Sample]:
 
 def _answers_differ(sample: Sample, slot: Slot, other: Sample) -> bool:
     """Return whether each sample's caption is false of the other's image, as far as the annotations state."""
-    answers = {one.answer for one in other.slots if one.kind == slot.kind} - _words_true_of(sample)
-    return bool(answers) and slot.answer not in _words_true_of(other) and sample.differs_from(other)
+    answers = {one.answer for one in other.slots if one.kind == slot.kind}
+    if not answers or answers <= _words_true_of(sample):
+        return False
+    return slot.answer not in _words_true_of(other) and sample.differs_from(other)
 
 
 def _words_true_of(sample: Sample) -> set[str]:
@@ -130,8 +132,9 @@ class OneSlot:
     flags
         Boolean facts: a name, and the answers for which it is true.
     partner
-        "next": the partner of `with_partners`. "other answer": the next sample of which the caption is false, and
-        conversely: it has a slot of the same kind, and neither image is known to show the answer to the other's slot.
+        "next": the partner of `with_partners`. "other answer": the next sample with a slot of the same kind and another
+        answer, if neither image is known to show the answer to the other's slot: each caption is false of the other
+        image.
 
     Facts: `kind`, `word` (in the caption), and one per flag.
 

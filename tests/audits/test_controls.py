@@ -49,7 +49,7 @@ class Stubborn(GroundedToy):
 
 
 class Biased(GroundedToy):
-    """Says left with probability `p_left`, whatever the image shows."""
+    """Says left with probability `p_left` for every image."""
 
     name = "biased"
 

@@ -1,4 +1,4 @@
-"""What `--expect published` judges, and how it words a failure."""
+"""Criteria of `--expect published` alone, and its text for a failure."""
 
 import importlib
 
@@ -41,7 +41,7 @@ def test_a_published_observation_is_judged_under_its_expectation_alone(expect, j
     assert bool(run.tables()) == judged
 
 
-def test_a_healthy_model_is_told_that_the_weakness_does_not_reproduce():
+def test_the_failure_of_a_healthy_model_states_that_the_weakness_does_not_reproduce():
     run, (case,) = run_of("mirror_skew", "published", "mirror_consistency")
     found = judge(run, "albef", case)
     assert found.verdict.outcome == "fail"

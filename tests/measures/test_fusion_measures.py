@@ -193,7 +193,7 @@ def test_draws_belong_to_the_unit_and_to_the_seed():
 
 
 def test_cross_reads_the_stages_after_cross_modality_layers_alone():
-    """As many as the layers in which text attends to image, whatever precedes them in either stream."""
+    """As many as the layers in which text attends to image; the layers before them do not count."""
     text, image = states(0, 7, 5, 8), states(1, 5, 9, 8)
     one = reduction(0, text, image)
     attention = {Attention("text", "image"): torch.full((3, 2, 5, 9), 1 / 9)}

@@ -96,7 +96,7 @@ def test_the_share_of_partners_below_does_not_depend_on_the_scale_of_attention(s
 
 
 def test_every_other_region_is_a_partner_of_its_own():
-    """The dog's region is above the mat's and below the tree's: half, whatever the mean of the two is."""
+    """The dog's region is above the mat's and below the tree's: half, for any mean of the two."""
     unit = unit_of()
     attention = torch.zeros(1, 1, len(TEXT), 4)
     attention[..., 1], attention[..., 2], attention[..., 3] = 0.2, 0.1, 0.7

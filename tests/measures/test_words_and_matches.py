@@ -208,7 +208,7 @@ def test_several_pairs_give_their_share():
 @some
 @given(st.floats(-9, 9), st.floats(-9, 9), st.floats(-9, 9), st.floats(-9, 9), st.floats(-9, 9))
 def test_pairings_of_two_images_are_at_chance_for_scores_of_image_and_caption_alone(a, b, image, other, together):
-    """Whatever each caption (a, b) and each image scores by itself; any effect of the pair shows."""
+    """Scores of each caption (a, b) and each image alone have no effect; any effect of the pair has."""
     pairs = (("own", "other_caption"), ("other_pair", "other_image"))
     measure = MatchProbability({"preferred": pairs})
 

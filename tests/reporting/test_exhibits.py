@@ -22,6 +22,7 @@ from vlaudit.reporting.exhibits import (
     Curves,
     ExtremeSamples,
     HeadMap,
+    HeadMaxima,
     Pairs,
     render_exhibits,
 )
@@ -321,6 +322,20 @@ def test_a_marked_caption_is_the_caption(caption, data):
     assert {i for i, flag in enumerate(flags) if flag} == asked
 
 
+def test_maxima_are_those_of_each_group_and_each_column():
+    """The best heads of the two columns differ, and every image counts once."""
+    rows = [{"h": [[0.1, 0.6]], "r": [[0.3, 0.2]], "t": "dogs"}, {"h": [[0.3, 0.4]], "r": [[0.5, 0.2]], "t": "dogs"}]
+    table, units = made([*rows, {"h": [[0.9, 0.0]], "r": [[0.0, 0.0]], "t": "cats"}])
+    exhibit = HeadMaxima("Title", DESIGN, {"linked": "h", "random": "r"}, by="t", published={"dogs": "0.165"})
+    assert exhibit.columns == {"h", "r", "t"}
+    cells = re.findall(r"<t[hd][^>]*>([^<]*)</t[hd]>", exhibit.render(table, units))
+    assert cells == [
+        *("t", "linked", "random", "units", "published"),
+        *("cats", "0.900", "0.000", "1", ""),
+        *("dogs", "0.500", "0.400", "2", "0.165"),
+    ]
+
+
 def test_text_from_data_is_never_markup():
     units = {HOSTILE: unit(HOSTILE, caption=HOSTILE + " red", image_id=HOSTILE)}
     row = {"unit_id": HOSTILE, "image_id": HOSTILE, "x": 0.5, "a": [0.1, 0.2], "h": [[0.1, 0.2]], "t": HOSTILE}
@@ -330,6 +345,7 @@ def test_text_from_data_is_never_markup():
         Confusion(HOSTILE, DESIGN, "t", "t", (HOSTILE,), note=HOSTILE),
         Curves(HOSTILE, DESIGN, {HOSTILE: "a"}, axis=HOSTILE, unit=HOSTILE, places=(HOSTILE, "2"), note=HOSTILE),
         HeadMap(HOSTILE, DESIGN, "h", unit=HOSTILE, note=HOSTILE),
+        HeadMaxima(HOSTILE, DESIGN, {HOSTILE: "h"}, "t", {HOSTILE: HOSTILE}, unit=HOSTILE, note=HOSTILE),
         Pairs(HOSTILE, DESIGN, {HOSTILE: "x"}, {HOSTILE: "x"}, pictures={HOSTILE: "shown", "b": "flip"}, note=HOSTILE),
         ExtremeSamples(HOSTILE, DESIGN, "x", {HOSTILE: "t"}, note=HOSTILE),
         Bars("missing", DESIGN, {"a": HOSTILE}),

@@ -7,6 +7,9 @@ from simulated import covers, doubled, shuffled, table
 
 from vlaudit.errors import UsageError
 from vlaudit.statistics import LargestGap, LargestSpread, NoEstimate
+from vlaudit.statistics.betting import betting_end
+from vlaudit.statistics.columns import select_rows
+from vlaudit.statistics.inference import exact_end
 
 COLORS = ("red", "blue", "green")
 names = st.sampled_from(COLORS)
@@ -52,6 +55,38 @@ def test_the_gap_is_the_largest_difference_of_rates(rows):
     assert found.value == pytest.approx(max(map(abs, rates)))
     assert abs(sum(rates)) < 1e-9
     assert 0 <= found.low <= found.value <= found.high <= 1
+
+
+@settings(max_examples=20)
+@given(answers)
+def test_the_upper_end_of_the_gap_is_the_largest_of_all_categories_own_upper_ends(rows):
+    """Unshared, over- and under-predicted: the largest is too low only if that of the worst category is."""
+    data = table_of(rows)
+    values = GAP._infer(select_rows(GAP, data, None, 0)).ends.high
+    both = np.concatenate([values, -values], axis=1)
+    own = [betting_end(column, (-1.0, 1.0), 0.025, lower=False) for column in both.T]
+    found = estimate(GAP, data)
+    assert found.high == pytest.approx(max(*own, found.value))
+
+
+@settings(max_examples=20)
+@given(st.lists(st.lists(st.booleans(), min_size=2, max_size=30), min_size=2, max_size=5))
+def test_the_upper_end_of_the_spread_shares_over_two_groups_for_any_number_of_groups(groups):
+    """Exact bounds at half of the error each; the lower end shares over both bounds of all groups."""
+    data = table(
+        range(sum(map(len, groups))),
+        right=np.concatenate(groups),
+        bin=np.repeat([f"g{i}" for i in range(len(groups))], [len(group) for group in groups]),
+    )
+    found, share = estimate(SPREAD, data), 0.025 / 2
+    upper = [exact_end(sum(group), len(group), share, lower=False) for group in groups]
+    lower = [exact_end(sum(group), len(group), share, lower=True) for group in groups]
+    pairs = [(i, j) for i in range(len(groups)) for j in range(len(groups)) if i != j]
+    assert found.high == pytest.approx(max(upper[i] - lower[j] for i, j in pairs))
+    share /= len(groups)
+    highest = max(exact_end(sum(group), len(group), share, lower=True) for group in groups)
+    lowest = min(exact_end(sum(group), len(group), share, lower=False) for group in groups)
+    assert found.low == pytest.approx(max(highest - lowest, 0))
 
 
 def test_an_over_predicted_category_is_found_and_named():

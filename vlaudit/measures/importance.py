@@ -30,7 +30,7 @@ class ClsImportance(Measure):
     - `text_mass_token`, `image_mass_token`, (layers,): the same, divided by the number of tokens of the modality;
     - `image_share`, one number: the image's share of the mass on both, over all heads and layers;
     - `image_share_token`: the same for the masses per token. This compares with uniform attention over the same tokens,
-      for which it is 0.5 whatever their numbers: the odds of the shares over the odds under uniform attention are
+      for which it is 0.5 for any numbers of them: the odds of the shares over the odds under uniform attention are
       `image_share_token / (1 - image_share_token)`.
 
     Both shares are 0 if no mass is on the image.

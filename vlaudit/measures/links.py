@@ -35,7 +35,7 @@ class PhraseRegionAttention(Measure):
     """Attention mass between a phrase and its regions, per head, and the same for random partners.
 
     Columns, each (layers, heads): `DIRECTION.above`, the share of the random partners that receive less attention than
-    the true one (a tie counts half), so that 0.5 is chance whatever the number of tokens and regions;
+    the true one (a tie counts half), so that 0.5 is chance for any number of tokens and regions;
     `DIRECTION.linked` and `DIRECTION.random`, the masses on the true partner and on the mean random one;
     `DIRECTION.excess`, their difference.
 

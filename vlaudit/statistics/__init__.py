@@ -25,9 +25,10 @@ bounds : tuple of two floats, or None
 where : str or tuple, optional
     Rows to read: the name of a boolean column, or a pair of a column and the required value.
 
-Every statistic returns a `NoEstimate` if there are no rows or only one image, and if a value is missing, NaN, infinite
-or outside `bounds`. It raises `DataError` if a column does not exist or has the wrong type or shape, and `UsageError`
-for an invalid setting.
+Every statistic returns a `NoEstimate` if a value is missing, NaN, infinite or outside `bounds`, and one with `too_few`
+if there are no rows. It raises `DataError` if a column does not exist or has the wrong type or shape, and `UsageError`
+for an invalid setting. Units that the model refused count with their lowest value at the lower end of the interval and
+with their highest value at the upper end.
 """
 
 from vlaudit.statistics.base import Estimate, NoEstimate, Statistic

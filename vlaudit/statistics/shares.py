@@ -9,9 +9,8 @@ from vlaudit.statistics.columns import check_alpha
 def share(alpha: float, criteria: int) -> float:
     """Return the Bonferroni share of the error rate `alpha` for each of `criteria` criteria (Dunn 1961).
 
-    `criteria` is the number of criteria that the thresholds list for a model family and an expectation, selected or
-    not, so that `-k`, test order and workers never change a verdict. The dependence between the criteria is unknown,
-    because they use the same images.
+    The number is that of the thresholds, selected or not, so that `-k`, test order and workers never change a verdict.
+    The dependence between the criteria is unknown, because they use the same images.
 
     >>> share(0.05, 20)
     0.0025

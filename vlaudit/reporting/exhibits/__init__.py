@@ -10,6 +10,7 @@ from vlaudit.reporting.exhibits.confusion import Confusion
 from vlaudit.reporting.exhibits.curves import Curves
 from vlaudit.reporting.exhibits.heads import HeadMap
 from vlaudit.reporting.exhibits.joining import joined
+from vlaudit.reporting.exhibits.maxima import HeadMaxima
 from vlaudit.reporting.exhibits.samples import ExtremeSamples, Pairs
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "Drawn",
     "ExtremeSamples",
     "HeadMap",
+    "HeadMaxima",
     "Pairs",
     "draw",
     "joined",
