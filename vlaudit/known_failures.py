@@ -66,8 +66,8 @@ class KnownFailure(BaseModel):
         return self
 
     def is_of(self, fingerprint: str) -> bool:
-        """Return whether the entry is about the weights with this fingerprint."""
-        return fingerprint.removeprefix("sha256:").startswith(self.sha256)
+        """Return whether the entry is about the weights with this fingerprint; a control ("+NAME") is another model."""
+        return "+" not in fingerprint and fingerprint.removeprefix("sha256:").startswith(self.sha256)
 
     def expects(self, outcome: str, value: float, low: float, high: float) -> bool:
         """Return whether an outcome with this value and interval is the listed one.
