@@ -167,7 +167,7 @@ def judged(subject: Subject, folder: Path, sizes: Sequence[int], subsets: int, l
 
 
 def _no_power(_: object, __: Table, ___: object, sizes: Sequence[int], **____: int) -> np.ndarray:
-    """Stand in for the power of a run, which no verdict reads and which takes 40% of the time."""
+    """Replace the power of a run, which no verdict reads and which takes 40% of the time."""
     return np.ones(len(sizes))
 
 

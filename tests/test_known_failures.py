@@ -106,7 +106,7 @@ def test_a_file_for_other_weights_only_is_named_in_a_warning(weights):
         (("high = 0.6\n", ""), 2, "an entry must have low and high, the range of its value"),
         (("low = 0.4\nhigh = 0.6", "limit = 300\nseed = 0"), 2, "no limit or seed: it holds for any"),
         (("low = 0.4", "low = 0.4\nlimit = 300"), 2, "no limit or seed: it holds for any"),
-        (("low = 0.4", "low = 0.4\nlmit = 300"), 7, "Extra inputs are not permitted"),
+        (("low = 0.4", "low = 0.4\nlmit = 300"), 7, "no key 'lmit'; available: criterion"),
         (('"abcd1234abcd1234"', '"abcd1234"'), 5, "at least 16 characters"),
         (("because", f"{NO_REASON}: because"), 8, f"replace '{NO_REASON}' by the reason"),
         (('why = "', 'expect = "liked"\nwhy = "'), 8, "Input should be 'desirable' or 'published'"),

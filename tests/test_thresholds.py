@@ -146,7 +146,7 @@ def check_cases(thresholds, cases, **more):
 @pytest.mark.parametrize("declared", [1, 6, 8])
 def test_a_wrong_number_of_cases_is_an_error_with_its_line(tmp_path, declared):
     text = PLAIN.replace("cases = 7", f"cases = {declared}")
-    with pytest.raises(UsageError, match=f"line 12: heads.links declares cases = {declared}, its test has 7") as error:
+    with pytest.raises(UsageError, match=f"line 11: heads.links declares cases = {declared}, its test has 7") as error:
         check_cases(read(tmp_path, text), CASES)
     assert "write cases = 7" in str(error.value)
 

@@ -12,8 +12,8 @@ import math
 from dataclasses import replace
 
 import numpy as np
+import scipy
 from jaxtyping import Float, Int
-from scipy.stats import norm
 
 from vlaudit.findings import Criterion, Verdict
 from vlaudit.statistics.base import Claim, Errors, Estimate, NoEstimate, Statistic
@@ -167,8 +167,8 @@ def _crossing(sizes: Int[np.ndarray, "sizes"], powers: Float[np.ndarray, "sizes"
     after = int(enough.argmax())
     if after == 0:
         return float(sizes[0])
-    low, high = (norm.ppf(np.clip(powers[i], 0.01, 0.99)) for i in (after - 1, after))
-    weight = (norm.ppf(POWER) - low) / (high - low)
+    low, high = (scipy.stats.norm.ppf(np.clip(powers[i], 0.01, 0.99)) for i in (after - 1, after))
+    weight = (scipy.stats.norm.ppf(POWER) - low) / (high - low)
     root = (1 - weight) * math.sqrt(sizes[after - 1]) + weight * math.sqrt(sizes[after])
     return float(root**2)
 

@@ -201,7 +201,7 @@ def test_units_that_the_data_do_not_allow_are_counted_and_no_error(audit):
 
 
 def test_data_that_allow_no_unit_are_not_applicable_also_for_a_gate(audit):
-    """A gate of which nothing was judged fails as a whole, not by an error of a criterion."""
+    """A gate that judged nothing fails as a whole, not by an error of a criterion."""
     refusing(audit, 1)
     for options in ((), ("--gate",)):
         done = audit(*options)

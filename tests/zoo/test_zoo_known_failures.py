@@ -50,7 +50,7 @@ def folder(tmp_path, monkeypatch):
     return made
 
 
-def test_a_reason_is_asked_for_and_kept(folder, capsys):
+def test_a_reason_is_required_and_kept(folder, capsys):
     assert main(["known-failures", "albef"]) == 1
     assert f"f.b: replace '{NO_REASON}'" in capsys.readouterr().out
     with pytest.raises(UsageError, match="by the reason why this model"):

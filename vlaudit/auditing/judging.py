@@ -33,7 +33,7 @@ class Decided:
 
     @property
     def as_known(self) -> bool | None:
-        """Whether the outcome is the one of the known failure; None without an entry or without a value.
+        """True if the outcome is the one of the known failure; None without an entry or without a value.
 
         An inconclusive criterion without an interval, from too few images, contradicts no range.
         """
@@ -230,6 +230,8 @@ def _unreadable(run: Run, family: str, case: AuditCase, criterion: Criterion, lo
         return replace(found, criterion=criterion, reason=unknown, estimate=None)
     if not _must_read(run, family):
         return not_applicable(criterion, f"{UNREAD} ({reason})")
+    if run.options.expect == "published":  # no source reports competence, so that no criterion of it is judged
+        return not_applicable(criterion, f"the model cannot read these stimuli, so nothing can reproduce ({reason})")
     if _is_selected(run, family, case.design):
         return not_applicable(criterion, f"the model cannot read these stimuli ({reason})")
     return Verdict(

@@ -160,7 +160,7 @@ def _unreadable(model: ModelAdapter, sample: Sample) -> str | None:
 def _known_failures(model: ModelAdapter, options: ModelOptions) -> tuple[KnownFailure, ...]:
     provenance = getattr(model, "provenance", None)
     path = provenance.path if provenance else options.checkpoint
-    return () if path is None else known_failures_of(path, model.fingerprint)
+    return () if path is None or options.control else known_failures_of(path, model.fingerprint)
 
 
 def _is_bundled(model: ModelAdapter) -> bool:

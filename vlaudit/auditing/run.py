@@ -126,8 +126,11 @@ class Run:
     def measured(self, family: str, design: Design, look: int = 0) -> Measured:
         """Return the measurements of one look; the first look runs all selected designs of the model together.
 
-        Raises `VlauditError` where measuring failed; it is not tried again.
+        Raises `VlauditError` where measuring failed; it is not tried again. Raises `KeyError` for a design that was not
+        selected.
         """
+        if design.id not in self._designs[family]:
+            raise KeyError(f"{design.id} of {family}: the run selected no case of this design")
         looks = self._looks.setdefault((family, design.id), [])
         while len(looks) <= look:
             if family in self._failures:

@@ -66,7 +66,7 @@ CONTROLS: dict[str, Control] = {
         "answers:SideSwapped",
     ),
     "color-habit": Control(
-        "answers red on 30% of the images, whatever the colour",
+        "answers red on 30% of the images, of any colour",
         ("color_bias.color_calibration",),
         "answers:ColorHabit",
     ),

@@ -17,7 +17,7 @@ from vlaudit.traces import ImageAxis, Reading, TextAxis, Trace
 
 
 class Defect:
-    """Base class of defects of one model; by default the model stays as it is.
+    """Base class of defects of one model; by default the model stays unchanged.
 
     `samples` are samples of the run that the model can read, one per image.
     """
@@ -62,7 +62,7 @@ class ControlAdapter:
         return f"{self.base.fingerprint}+{self.control}"
 
     def refusal(self, request: ForwardRequest) -> str | None:
-        """Return why the model cannot answer this request, as it is or with the defect; None if it can."""
+        """Return why the model cannot answer this request, unchanged or with the defect; None if it can."""
         model = self.defect.model
         if reason := model.refusal(request):
             return reason
@@ -89,7 +89,7 @@ class ControlAdapter:
 
 
 def with_control(name: str, model: ModelAdapter, samples: Sequence[Sample]) -> ControlAdapter:
-    """Return the control of a model; `samples` are those of the run, of which some defects show one instead of another.
+    """Return the control of a model; some defects show it other samples, from `samples`, those of the run.
 
     Raises `UsageError` where the model cannot have this defect.
     """

@@ -54,11 +54,13 @@ def run(
         collector.take(batch, traces)
         progress.advance(len(batch))
 
-    for plan in [plans] if isinstance(plans, Plan) else plans:
-        collector.open(plan)
-        progress.expect(collector.passes, plan.share)
-        sizes += run_batches(plan.inputs, adapter, size, done, collector.refuse)
-    progress.close()
+    try:
+        for plan in [plans] if isinstance(plans, Plan) else plans:
+            collector.open(plan)
+            progress.expect(collector.passes, plan.share)
+            sizes += run_batches(plan.inputs, adapter, size, done, collector.refuse)
+    finally:
+        progress.close()  # clears its line, also where the run was interrupted
     return Measured(collector.tables(), collector.units, collector.passes, collector.requested, tuple(sizes))
 
 

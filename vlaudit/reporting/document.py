@@ -25,7 +25,7 @@ SCHEMA_VERSION: Final = "1"
 Whole = Annotated[int, Field(ge=0)]
 """A count."""
 Status = Literal["holds", "fails", "error", "undecided", "not audited"]
-"""What a run found out about a claim; "not audited" if no criterion of it could be judged."""
+"""Result of a run about a claim; "not audited" if no criterion of it could be judged."""
 _STATUS: Final[dict[Outcome, Status]] = {
     "fail": "fails",
     "error": "error",

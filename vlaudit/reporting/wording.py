@@ -103,7 +103,7 @@ def sentence(
     """Return the verdict of a whole run in one sentence.
 
     `known` is the number of known failures that did not pass, `outside` that of known failures outside their range,
-    `unaudited` the findings of which nothing was judged, `reason` the most common reason. A run without a decision
+    `unaudited` the findings without a judged criterion, `reason` the most common reason. A run without a decision
     never holds and never passes a gate. Of several models the criteria are counted together.
     """
     total = sum(counts.values())
