@@ -172,6 +172,12 @@ def test_image_over_hint(judge):
     judge()
 
 
+@pytest.mark.audit(FINDING, MATCH, va.Mean("match.shown.accepted", minus="match.other.accepted"))
+def test_match_decides(judge):
+    """At a probability of one half, true captions are accepted and those of other images are not."""
+    judge()
+
+
 @pytest.mark.audit(FINDING, MATCH, va.Mean("match.shown.p", minus="match.covered.p"))
 def test_match_needs_object(judge):
     """Covering an object lowers the match with a caption that names it."""

@@ -5,7 +5,9 @@ Array annotations are checked at run time, a warning is an error, and Hypothesis
 
 import os
 from pathlib import Path
+from unittest.mock import patch
 
+import _pytest.pytester
 import hypothesis
 import jaxtyping
 import pytest
@@ -27,6 +29,22 @@ jaxtyping.install_import_hook(ROOMS, "beartype.beartype(conf=beartype.BeartypeCo
 
 hypothesis.settings.register_profile("vlaudit", deadline=None, derandomize=os.environ.get("CI", "").lower() == "true")
 hypothesis.settings.load_profile("vlaudit")
+
+
+COMPILED = {"matplotlib", "numpy", "pandas", "polars", "scipy", "sklearn", "torch", "transformers"}
+"""Packages that a process can import only once."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _compiled_packages_stay():
+    """Keep what a pytester run imports of these packages: it forgets all modules that it imported."""
+    forgetting = _pytest.pytester.SysModulesSnapshot
+
+    def snapshot(preserve=None):
+        return forgetting(lambda name: name.partition(".")[0] in COMPILED or bool(preserve and preserve(name)))
+
+    with patch.object(_pytest.pytester, "SysModulesSnapshot", snapshot):
+        yield
 
 
 def pytest_addoption(parser):

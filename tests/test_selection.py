@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 
 from vlaudit.datasets.scenes import sample
+from vlaudit.errors import UsageError
 from vlaudit.samples import Box, Image, Phrase, Region, Sample, Slot, Span, words_of
 from vlaudit.selection import (
     NOUNS,
@@ -299,3 +300,9 @@ def test_selections_leave_captions_and_images_alone(samples):
             )
             assert [slot.start for slot in unit.sample.slots] == [slot.start for slot in own.slots]
             assert set(unit.sample.hidden_phrases) <= set(words_of(own.caption))
+
+
+def test_a_misspelt_kind_is_named_and_a_kind_of_ones_own_is_not():
+    with pytest.raises(UsageError, match="no kind of slot is called 'colour'.*color"):
+        OneSlot("colour")
+    assert OneSlot("mood").kinds == "mood"

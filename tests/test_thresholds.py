@@ -309,6 +309,20 @@ def test_a_misspelt_finding_or_criterion_is_an_error_with_the_nearest_name(tmp_p
         thresholds.check_names(NAMES)
 
 
+@pytest.mark.parametrize(("criterion", "found"), [("captions.notised", "error"), ("walks.long", "note")])
+def test_a_known_failure_of_an_unknown_criterion_is_reported(tmp_path, criterion, found):
+    entry = f'criterion = "{criterion}"\nmodel = "albef"\nsha256 = "{"0" * 16}"\nlow = 0\nhigh = 1\n{WHY}'
+    thresholds = read(tmp_path, f"[[known_failures]]\n{entry}\n")
+    if found == "error":
+        with pytest.raises(
+            UsageError, match="no criterion is called 'captions.notised': did you mean captions.noticed"
+        ):
+            thresholds.check_names(NAMES)
+    else:
+        (note,) = thresholds.check_names(NAMES)
+        assert "'walks.long'; the entry has no effect" in note
+
+
 @pytest.mark.parametrize("entry", ["walks.long", "captions.ignored"])
 def test_a_name_that_resembles_no_known_one_is_a_note(tmp_path, entry):
     """Its audit may be in a file that is not part of this run."""

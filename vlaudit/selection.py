@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from functools import partial
 from statistics import median
 from typing import Any, Literal, Protocol, runtime_checkable
 
+from vlaudit.errors import UsageError, nearest
 from vlaudit.measures.base import Unit
 from vlaudit.perturbations import Mirror, apply
 from vlaudit.samples import Phrase, Sample, Slot, words_of
@@ -22,6 +24,12 @@ NOUNS = ("person", "animal", "vehicle", "object", "clothing", "instrument")
 
 SIDE_KINDS = ("hand side", "position side")
 """Kinds of slots with the answers left and right."""
+
+KINDS = (*NOUNS, *SIDE_KINDS, "color", "scenery")
+"""Kinds of slots of the shipped data sets; data of one's own may have others."""
+
+SIMILAR = 0.7
+"""Similarity, 0 to 1, from which an unknown kind counts as a misspelt one."""
 
 TYPE_OF_KIND = {"person": "people", "animal": "animals", "vehicle": "vehicles", "object": "other"}
 """Phrase type of a noun, for data sets that mark no phrases."""
@@ -147,6 +155,11 @@ class OneSlot:
     hide_kinds: tuple[str, ...] = ()
     flags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     partner: Literal["next", "other answer"] = "next"
+
+    def __post_init__(self) -> None:
+        for kind in (self.kinds,) if isinstance(self.kinds, str) else self.kinds:
+            if kind not in KINDS and get_close_matches(kind, KINDS, cutoff=SIMILAR):
+                raise UsageError(f"OneSlot: no kind of slot is called {kind!r}{nearest(kind, KINDS)}")
 
     @property
     def columns(self) -> frozenset[str]:

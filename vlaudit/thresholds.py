@@ -198,7 +198,18 @@ class Thresholds:
                 message = f"finding {finding} has no criterion {criterion!r}"
                 complete = finding in _all_criteria(self._shipped, {})
                 notes[self._own.report_unknown(key, message, names, complete=complete)] = None
-        return list(notes)
+        return [*notes, *self._unknown_failures(criteria)]
+
+    def _unknown_failures(self, criteria: Mapping[str, AbstractSet[str]]) -> Iterator[str]:
+        """Yield notes on known failures of unknown criteria; raise `UsageError` for misspelt ones."""
+        names = [f"{finding}.{criterion}" for finding, known in criteria.items() for criterion in known]
+        for entry in self._own.file.known_failures if self._own else ():
+            finding, _, criterion = entry.criterion.partition(".")
+            if not _matches(criterion, criteria.get(finding, frozenset())):
+                message = f"--thresholds {self.source}: known_failures: no criterion is called {entry.criterion!r}"
+                if get_close_matches(entry.criterion, names, cutoff=SIMILAR):
+                    raise UsageError(f"{message}{nearest(entry.criterion, sorted(names))}")
+                yield f"{message}; the entry has no effect in this run"
 
     def check_cases(
         self, family: str, data: str, expect: str, cases: Mapping[str, Mapping[str, bool]], *, architecture: str

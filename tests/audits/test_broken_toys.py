@@ -104,9 +104,10 @@ class ShortSighted(GroundedToy):
 
 def test_use_of_the_image_does_not_need_right_answers():
     """The stubborn model names nothing and accepts nothing, but it looks: another one than a blind one."""
-    names = ("competence[words]", "image_use[word]", "image_use[match]")
-    unable, word, match = verdicts("text_dominance", Stubborn(), *names)
+    names = ("competence[words]", "image_use[word]", "image_use[match]", "match_decides")
+    unable, word, match, decides = verdicts("text_dominance", Stubborn(), *names)
     assert (unable.outcome, word.outcome, match.outcome) == ("fail", "pass", "pass")
+    assert (decides.outcome, decides.estimate.value) == ("fail", 0)  # it prefers true captions, and rejects them
 
 
 @pytest.mark.parametrize(("p_left", "outcome"), [(0.52, "pass"), (0.75, "fail"), (0.25, "fail")])

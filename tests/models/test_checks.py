@@ -402,6 +402,23 @@ def test_an_answer_that_is_no_tensor_is_named():
         smoke_test(Plain())
 
 
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (lambda traces: None, "one Trace per request, for 2 requests got None"),
+        (lambda traces: traces[:1], "for 2 requests got 1 of Trace"),
+        (lambda traces: [with_array(t, Match, lambda a: a.expand(3)) for t in traces], r"got shape \(3,\)"),
+    ],
+)
+def test_answers_of_another_form_are_named_when_the_model_is_loaded(answer, message):
+    class Odd(Wordy):
+        def forward(self, requests):
+            return answer(super().forward(requests))
+
+    with pytest.raises(AdapterError, match=message):
+        smoke_test(Odd())
+
+
 def test_a_factory_that_fails_is_called_once():
     calls = []
 

@@ -52,8 +52,8 @@ class Stopping(GroundedToy):
             file.write(".")
         self.batches += len(requests) == 5  # batches of the run; those of the start are smaller or larger
         if self.batches == 3 and (stop := os.environ.get("STOP")):
-            if stop == "SIGINT":
-                os.kill(os.getpid(), signal.SIGINT)
+            if stop in ("SIGINT", "SIGTERM"):
+                os.kill(os.getpid(), getattr(signal, stop))
             elif stop == "KeyboardInterrupt":
                 raise KeyboardInterrupt
             else:
@@ -112,6 +112,13 @@ def test_ctrl_c_keeps_what_was_judged_and_then_the_complete_report(audit):
     assert done.ret == pytest.ExitCode.INTERRUPTED
     done.stdout.fnmatch_lines(["Interrupted (Ctrl-C during*", "report: *toy-grounded-own.html"])
     check_interrupted(report(audit.path), files(audit.path)["toy-grounded-own.html"].decode())
+
+
+def test_a_cancelled_job_keeps_what_was_judged_too(audit):
+    done = audit(stop="SIGTERM", apart=True)
+    assert done.ret == pytest.ExitCode.INTERRUPTED
+    assert judged(report(audit.path)) == KEPT
+    assert report(audit.path).interrupted.startswith("SIGTERM during test_matching.py::test_first[stopping]")
 
 
 def test_an_interrupted_run_never_replaces_a_report(audit):

@@ -228,7 +228,7 @@ def test_a_known_failure_outside_its_range_fails_a_run_also_if_it_passes(demo):
         (("inconclusive", "not applicable"), {}, "undecided", "Nothing was decided: of 2 criteria, 1 inconclusive"),
         (("inconclusive",), {"gate": True}, "fails", "Does not pass the gate: the one criterion, 1 inconclusive."),
         (("pass", "not applicable"), {}, "holds", "Holds: of 2 criteria, 1 passed, 1 not applicable."),
-        (("pass", "inconclusive"), {}, "undecided", "Holds as far as decided: of 2 criteria, 1 passed, 1 inconclu"),
+        (("pass", "inconclusive"), {}, "undecided", "No criterion failed, but not all is decided: of 2"),
         (("fail", "pass"), {}, "fails", "Fails: of 2 criteria, 1 failed, 1 passed."),
         (("error",), {}, "error", "Fails: the one criterion, 1 could not be computed."),
     ],

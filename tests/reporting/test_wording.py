@@ -12,9 +12,9 @@ CASES = {
     "Holds: all 3 criteria passed.": ({"pass": 3}, {}),
     "Holds: the one criterion passed.": ({"pass": 1}, {}),
     "Holds: of 3 criteria, 2 passed, 1 not applicable.": ({"pass": 2, "not applicable": 1}, {}),
-    "Holds as far as decided: of 3 criteria, 2 passed, 1 inconclusive.": (
+    "No criterion failed, but not all is decided: of 3 criteria, 2 passed, 1 inconclusive.": (
         {"pass": 2, "inconclusive": 1},
-        {},
+        {"status": "undecided"},
     ),
     "Does not pass the gate: of 3 criteria, 1 inconclusive, 2 passed.": (
         {"pass": 2, "inconclusive": 1},
@@ -22,7 +22,7 @@ CASES = {
     ),
     "Fails: of 4 criteria, 1 failed, 1 could not be computed, 2 passed.": ({"pass": 2, "fail": 1, "error": 1}, FAILS),
     "Fails: the one criterion, 1 could not be computed.": ({"error": 1}, {"status": "error"}),
-    "Holds: of 3 criteria, 2 passed, 1 failed, as known.": ({"pass": 2, "fail": 1}, {"known": 1}),
+    "Holds: of 3 criteria, 2 passed, 1 failed; 1 known failure among them.": ({"pass": 2, "fail": 1}, {"known": 1}),
     "Reproduces the published findings: all 2 criteria passed.": ({"pass": 2}, {"expect": "published"}),
     "Does not reproduce: of 2 criteria, 1 failed, 1 passed.": (
         {"pass": 1, "fail": 1},
@@ -42,7 +42,7 @@ CASES = {
         {"inconclusive": 2, "not applicable": 1},
         {"status": "undecided", "decided": False},
     ),
-    "Holds: of 3 criteria, 2 passed, 1 not applicable; not audited: color_bias.": (
+    "Holds as far as audited: of 3 criteria, 2 passed, 1 not applicable; not audited: color_bias.": (
         {"pass": 2, "not applicable": 1},
         {"unaudited": ["color_bias"]},
     ),

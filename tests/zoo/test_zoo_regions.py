@@ -129,7 +129,7 @@ def test_the_rate_rises_and_falls():
     ("old", "new", "message"),
     [
         ("jitter = ", "gitter = ", "Field required"),
-        ("blank = ", "black = 0.1\nblank = ", "perturbed: no key 'black'"),
+        ("blank = ", "black = 0.1\nblank = ", "perturbed.black: Extra inputs are not permitted, got 0.1"),
         ("mirrored = 0.5", "mirrored = 1.5", "mirrored: Input should be less than or equal to 1, got 1.5"),
         ("grayscale = ", "grayscale = 0.9 # ", "the shares must sum to at most 1"),
         ("crop = ", "crop = 1", "network.crop: Input should be a multiple of 8"),

@@ -13,6 +13,7 @@ from vlaudit.auditing.options import Expect
 from vlaudit.auditing.run import Run
 from vlaudit.errors import UsageError, nearest
 from vlaudit.findings import AuditCase, Design, Finding, case_name
+from vlaudit.statistics.base import Statistic
 
 MARK = "audit"
 """Name of the mark that makes a test an audit."""
@@ -95,6 +96,8 @@ def make_case(mark: Any, function: str, parameters: Mapping[str, object], doc: s
     if not isinstance(mark.kwargs.get("not_for", {}), Mapping):
         raise UsageError(f"{function}: not_for must map architectures to reasons, got {mark.kwargs['not_for']!r}")
     finding, design, statistic = mark.args
+    if isinstance(statistic, type) or not isinstance(statistic, Statistic):
+        raise UsageError(f"{function}: its statistic must be one such as va.Mean(COLUMN), got {statistic!r}")
     return AuditCase(finding, design, statistic, case_name(function, parameters), explanation, **mark.kwargs)
 
 

@@ -184,7 +184,9 @@ def _frames_with(table: Table, column: str) -> list[pl.DataFrame]:
 
 def _judged_competence(run: Run, family: str, case: AuditCase, criterion: Criterion) -> Verdict:
     found = _competence(run, family, case.design, case.statistic, criterion, last=run.looks - 1)
-    return not_applicable(criterion, UNREAD) if found.outcome == "fail" and not _must_read(run, family) else found
+    if found.outcome != "fail" or _must_read(run, family):
+        return found
+    return replace(found, outcome="not applicable", reason=f"{UNREAD} ({found.reason})")
 
 
 def _competence(run: Run, family: str, design: Design, statistic: Statistic, bound: Criterion, *, last: int) -> Verdict:

@@ -75,7 +75,7 @@ class Run:
     @property
     def looks(self) -> int:
         """Maximum number of looks per criterion: more than one only for a gate on drawn data."""
-        return LOOKS if self.options.gate and self.data_name == "scenes" else 1
+        return LOOKS if self.options.gate and self.options.data == "scenes" else 1
 
     def select(self, selected: Iterable[tuple[str, AuditCase]]) -> None:
         """Register the cases to audit, each with its model.

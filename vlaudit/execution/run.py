@@ -114,8 +114,9 @@ class _Collector:
             conditions = dict(sorted(self._open.pop(key).items()))  # not in the order in which batches ended
             try:
                 row = design.measure.row(consumer.unit, conditions)
-            except RefusedSample as refusal:
+            except RefusedSample as refusal:  # by the answers: what the data cannot ask is refused before
                 self._refused[design.id][refusal.reason] += 1
+                self._unanswered[design.id].append(_facts(consumer.unit))
                 return
             self._rows[design.id][consumer.unit.id] = {**_facts(consumer.unit), **row}
 

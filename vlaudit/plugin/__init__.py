@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import gc
 import importlib.util
+import signal
+import threading
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -87,6 +89,20 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     except VlauditError as error:
         raise pytest.UsageError(str(error)) from None
     session.config.pluginmanager.register(audit, "vlaudit-session")
+    if not hasattr(session.config, "workerinput"):
+        _end_on_sigterm(session.config)
+
+
+def _end_on_sigterm(config: pytest.Config) -> None:
+    """End a run that receives SIGTERM (a cancelled job) as Ctrl-C does: with a report of what was judged."""
+    unhandled = signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    if unhandled and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _interrupt)
+        config.add_cleanup(lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL))
+
+
+def _interrupt(number: int, _frame: object) -> None:
+    raise KeyboardInterrupt(signal.Signals(number).name)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -76,7 +76,11 @@ class Extent:
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Note Ctrl-C or `pytest.exit`."""
         during = f" during {self._running}" if self._running and not self._has_workers else ""
-        what = "Ctrl-C" if isinstance(excinfo.value, KeyboardInterrupt) else f"pytest.exit: {excinfo.value}"
+        what = (
+            str(excinfo.value) or "Ctrl-C"
+            if isinstance(excinfo.value, KeyboardInterrupt)
+            else f"pytest.exit: {excinfo.value}"
+        )
         self._note(f"{what}{during}")
 
     def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:

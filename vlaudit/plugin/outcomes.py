@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from vlaudit.auditing.cases import MARK, check_marks, make_case
-from vlaudit.auditing.judging import Decided, NotDemanded, judge
+from vlaudit.auditing.judging import Decided, NotDemanded, judge, judges_competence
 from vlaudit.auditing.record import VerdictRecord, text_fields
 from vlaudit.auditing.run import Run
 from vlaudit.errors import UsageError
@@ -63,7 +63,8 @@ def _explained(decided: Decided, *, gate: bool) -> str:
     finding, verdict = decided.case.finding, decided.verdict
     if decided.as_known is False:
         return decided.known_failure_message()
-    lines = [f"{verdict.criterion.id}: {verdict.outcome}", f"  claim: {finding.claim}", f"  found: {verdict.reason}"]
+    claim = decided.case.explanation if judges_competence(decided.case) else finding.claim
+    lines = [f"{verdict.criterion.id}: {verdict.outcome}", f"  claim: {claim}", f"  found: {verdict.reason}"]
     if gate and verdict.outcome == "inconclusive":
         lines.append("  --gate requires a decision: more data (--limit N) would give one")
     return "\n".join([*lines, f"  why this bound: {verdict.criterion.why}"])

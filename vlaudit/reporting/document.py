@@ -128,6 +128,11 @@ class CriterionRecord(_Part):
         return self.as_known is True and self.outcome in ("fail", "inconclusive")
 
     @property
+    def unread(self) -> bool:
+        """True if it judges whether the model can read the stimuli, and the model was not blamed that it cannot."""
+        return self.competence and self.outcome == "not applicable" and self.value is not None
+
+    @property
     def about_claim(self) -> Outcome:
         """The outcome as evidence about the claim: that the model can read the stimuli is none."""
         return "not applicable" if self.competence and self.outcome == "pass" else self.outcome
@@ -310,8 +315,13 @@ def criterion_record(
 def finding_record(
     finding: Finding, model: str, criteria: tuple[CriterionRecord, ...], counts: Counts | None = None
 ) -> FindingRecord:
-    """Return the record of a finding as judged on one model."""
+    """Return the record of a finding as judged on one model.
+
+    A finding does not hold where a part of it was not audited, because the model cannot read its stimuli.
+    """
     status = _STATUS[wording.worst([criterion.about_claim for criterion in criteria])]
+    if status == "holds" and any(criterion.unread for criterion in criteria):
+        status = "undecided"
     return FindingRecord(
         id=finding.id,
         claim=finding.claim,
@@ -321,7 +331,7 @@ def finding_record(
         model=model,
         counts=counts or Counts(),
         status=status,
-        reason=_reason(criteria) if status == "not audited" else "",
+        reason=_reason(criteria) if status in ("not audited", "undecided") else "",
         criteria=criteria,
     )
 
@@ -379,7 +389,8 @@ def _run_status(criteria: Sequence[CriterionRecord], *, gate: bool) -> Status:
     if any(criterion.fails(gate=gate) for criterion in criteria):
         return "error" if not any(one.fails(gate=gate) and one.outcome != "error" for one in criteria) else "fails"
     if any_decided(criteria):
-        return "undecided" if any(one.outcome == "inconclusive" and not one.known for one in criteria) else "holds"
+        open_ = any((one.outcome == "inconclusive" and not one.known) or one.unread for one in criteria)
+        return "undecided" if open_ else "holds"
     return "undecided" if any(one.outcome == "inconclusive" for one in criteria) else "not audited"
 
 

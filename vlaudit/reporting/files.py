@@ -52,6 +52,8 @@ def check_writable(path: Path) -> None:
     """Raise `UsageError` where a report could not be written to `path`; nothing is left behind but its folder."""
     if path.is_dir():
         raise UsageError(f"the report {path} cannot be written: it is a folder; name a file")
+    if path.exists() and not path.is_file():
+        raise UsageError(f"the report {path} cannot be written: it is a device or a pipe; name a file")
     with _temporary(path, ""):
         pass
 

@@ -86,12 +86,24 @@ def _aligned(rows: Sequence[Row], width: int) -> list[str]:
     return lines
 
 
+_COMPETENCE = (
+    "The model recognizes the unchanged images.",
+    "It does not, so that nothing else about this finding can be concluded.",
+)
+"""Claim of a criterion of competence, and what its failure means."""
+
+
 def _explained_finding(finding: FindingRecord, width: int, *, published: bool) -> list[str]:
     """Return the reasons for the criteria that did not pass, or the one reason for a finding that was not audited."""
     if finding.status == "not audited":
         return textwrap.wrap(f"not audited {finding.id}: {finding.reason}", width, subsequent_indent="    ")
     means = NOT_REPRODUCED if published else finding.failing
-    return [line for criterion in finding.criteria for line in _explained(finding.claim, means, criterion, width)]
+    claim = "" if published else finding.claim
+    return [
+        line
+        for criterion in finding.criteria
+        for line in _explained(*(_COMPETENCE if criterion.competence else (claim, means)), criterion, width)
+    ]
 
 
 def _explained(claim: str, means: str, criterion: CriterionRecord, width: int) -> list[str]:

@@ -116,11 +116,15 @@ def sentence(
     if not decided:
         return _undecided(status, f"{of}, {listed(counts, OUTCOMES)}", reason, gate=gate, models=models)
     held = "Holds" if expect == "desirable" else "Reproduces the published findings"
+    if status == "undecided":
+        held = "No criterion failed, but not all is decided"
+    elif unaudited:
+        held = f"{held} as far as audited"
     left = f"; not audited: {', '.join(unaudited)}" if unaudited else ""
     if counts.get("pass") == total:
         return f"{held}: {'the one criterion' if total == 1 else f'all {criteria}'} passed{left}."
-    far = " as far as decided" if counts.get("inconclusive") else ""
-    return f"{held}{far}: {of}, {listed(counts, OUTCOMES[::-1])}{', as known' if known else ''}{left}."
+    expected = f"; {plural(known, 'known failure')} among them" if known else ""
+    return f"{held}: {of}, {listed(counts, OUTCOMES[::-1])}{expected}{left}."
 
 
 def _undecided(status: str, counted: str, reason: str, *, gate: bool, models: int) -> str:
