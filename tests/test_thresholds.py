@@ -315,7 +315,7 @@ def test_a_known_failure_of_an_unknown_criterion_is_reported(tmp_path, criterion
     thresholds = read(tmp_path, f"[[known_failures]]\n{entry}\n")
     if found == "error":
         with pytest.raises(
-            UsageError, match="no criterion is called 'captions.notised': did you mean captions.noticed"
+            UsageError, match=r"no criterion is called 'captions\.notised': did you mean captions\.noticed"
         ):
             thresholds.check_names(NAMES)
     else:
