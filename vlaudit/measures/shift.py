@@ -15,6 +15,10 @@ from vlaudit.traces import Hidden
 States = Float[Tensor, "stages positions width"]
 
 
+ROUNDING = 1e-5
+"""Relative change below which states differ by rounding in float32 only."""
+
+
 @dataclass(frozen=True)
 class TextShift(Measure):
     """Relative change of the text states of every stage, between two conditions: `own` image and `other` image.
@@ -61,7 +65,10 @@ class TextShift(Measure):
 
 
 def relative_change(own: States, other: States) -> Float[Tensor, "stages"]:
-    """Return the norm of the difference over the sum of the norms, per stage, 0 to 1; 0 if nothing differs."""
+    """Return the norm of the difference over the sum of the norms, per stage, 0 to 1; 0 if only rounding differs.
+
+    Rounding errors grow with depth as well, and a trend would rank them.
+    """
     difference, *norms = (torch.linalg.vector_norm(states, dim=(1, 2)) for states in (own - other, own, other))
     relative = difference / torch.stack(norms).sum(0)
-    return torch.where(difference == 0, torch.zeros_like(relative), relative)  # NaN stays NaN
+    return torch.where((difference == 0) | (relative < ROUNDING), torch.zeros_like(relative), relative)  # NaN stays NaN
