@@ -29,7 +29,7 @@ UNITS = 60
 CRITERIA = {
     "text_dominance": {
         *("competence[words]", "competence[match]", "image_use[word]", "image_use[match]"),
-        *("vision_effect", "image_over_hint", "match_needs_object", "cls_importance"),
+        *("vision_effect", "image_over_hint", "match_decides", "match_needs_object", "cls_importance"),
     },
     "mirror_skew": {
         *(f"competence[{part}]" for part in ("sides", "match", "sideless", "places", "clauses")),
