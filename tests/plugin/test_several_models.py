@@ -100,7 +100,7 @@ def test_further_models_can_be_named_with_all_and_run_once(audit):
 
 
 def test_all_without_bundled_weights_is_an_error(audit, monkeypatch, tmp_path):
-    monkeypatch.setattr(bundled, "_PACKAGE", tmp_path / "vlaudit")
+    monkeypatch.setattr(bundled, "_FIXTURES", (tmp_path / "fixtures",))
     done = audit("all")
     assert done.ret == pytest.ExitCode.USAGE_ERROR
     done.stderr.fnmatch_lines(["*--model all: no weights are bundled with this installation*"])
