@@ -306,3 +306,9 @@ def test_a_misspelt_kind_is_named_and_a_kind_of_ones_own_is_not():
     with pytest.raises(UsageError, match=r"no kind of slot is called 'colour'.*color"):
         OneSlot("colour")
     assert OneSlot("mood").kinds == "mood"
+
+
+@given(st.integers(1, 6))
+def test_what_is_only_shown_may_read_the_first_images_alone(images):
+    units = [unit for (unit,) in EverySample(images=images)(SAMPLES, 0)]
+    assert [unit.sample.id for unit in units] == [one.id for one in SAMPLES[:images]]

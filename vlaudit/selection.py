@@ -108,14 +108,22 @@ def _words_true_of(sample: Sample) -> set[str]:
 
 @dataclass(frozen=True)
 class EverySample:
-    """One unit per sample, except for samples with one of `without_words` in the caption."""
+    """One unit per sample, except for samples with one of `without_words` in the caption.
+
+    `images`: only samples of so many images, for a measure that takes long and is only shown.
+    """
 
     without_words: tuple[str, ...] = ()
+    images: int | None = None
     columns = frozenset[str]()
 
     def __call__(self, samples: Iterable[Sample], seed: int) -> Iterator[Candidates]:
         """Yield one candidate per sample."""
+        images = set[str]()
         for sample in with_partners(samples):
+            images.add(sample.image_id)
+            if self.images is not None and len(images) > self.images:
+                return
             caption = sample.caption.lower()
             if {caption[slice(*span)] for span in words_of(caption)}.isdisjoint(self.without_words):
                 yield (Unit(sample.id, sample),)
