@@ -201,9 +201,9 @@ def _weights(subject: Subject) -> str:
 INTRODUCTION = """\
 # Detection: {model}
 
-`python -m benchmarks.detection --model {model}` measures {pool:,} scenes (seed {seed}) per model once, and judges
-{subsets} random subsets of their images as `--gate` does, with at most {looks} of its looks. A control is the bundled
-model with one known defect (`--control NAME`)."""
+`python -m benchmarks.detection --model {model} --pool {pool} --subsets {subsets}` measures {pool:,} scenes (seed
+{seed}) per model once, and judges {subsets} random subsets of their images as `--gate` does, with at most {looks} of
+its looks. The subsets overlap. A control is the bundled model with one known defect (`--control NAME`)."""
 
 HEALTHY = f"""\
 ## Healthy models
