@@ -53,8 +53,9 @@ def test_it_names_visible_words_and_guesses_on_blank_images(shipped, questions):
 def test_the_card_states_the_figures_of_these_weights(family):
     figures = read(HERE / "weights" / family / "card.json")
     card = (HERE / "weights" / family / "card.md").read_text(encoding="utf-8")
-    model = vlaudit.load(family, device="cpu")
-    assert [each.fingerprint for each in figures] == [model.fingerprint]
+    models = [vlaudit.load(family, checkpoint=path, device="cpu") for path in bundled(family)]
+    assert [each.fingerprint for each in figures] == [model.fingerprint for model in models]
+    assert models[0].fingerprint == vlaudit.load(family, device="cpu").fingerprint
     assert all(tables(each) in card for each in figures)
 
 
@@ -65,5 +66,5 @@ def test_the_ctrl_families_load_the_same_weights(family):
 
 def test_all_weights_together_stay_below_forty_megabytes():
     assert {*REGIONAL, "albef", "bert"} <= {family for family in FAMILIES if (HERE / "weights" / family).is_dir()}
-    assert all(len(bundled(family)) == 1 for family in REGIONAL)
+    assert all(len(bundled(family)) in (1, 2) for family in REGIONAL)  # a second training seed where it was trained
     assert sum(path.stat().st_size for path in (HERE / "weights").rglob("*") if path.is_file()) < 40e6
