@@ -58,8 +58,8 @@ def _safe(stem: str) -> str:
 
 
 def _suffixes(options: Options, *, selection: bool) -> Iterator[str]:
-    if control := getattr(options, "control", None):
-        yield f".control-{_safe(str(control))}"
+    if control := options.control:
+        yield f".control-{_safe(control)}"
     if options.expect != "desirable":
         yield f".{options.expect}"
     if selection:
